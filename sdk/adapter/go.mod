@@ -1,0 +1,3 @@
+module github.com/smarthausgroup/caio/sdk/adapter
+
+go 1.26.0

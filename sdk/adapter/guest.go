@@ -1,0 +1,53 @@
+//go:build wasip1
+
+package adapter
+
+import "unsafe"
+
+// The guest's side of the boundary. in and out live here because the host reads and writes them between calls; both keep
+// their memory, up to a bound, so that a call allocates little.
+var (
+	in  []byte
+	out Encoder
+)
+
+// keep bounds the buffers that are kept between calls.
+const keep = 1 << 20
+
+//go:wasmexport caio_abi_version
+func abiVersion() int32 { return 1 }
+
+//go:wasmexport caio_alloc
+func alloc(size int32) unsafe.Pointer {
+	if size < 0 {
+		return nil
+	}
+	if cap(in) < int(size) || cap(in) > keep {
+		in = make([]byte, max(int(size), 4096))
+	}
+	in = in[:max(size, 1)]
+	return unsafe.Pointer(unsafe.SliceData(in))
+}
+
+//go:wasmexport caio_describe
+func exportDescribe() uint64 {
+	describe(&out, served)
+	return result()
+}
+
+//go:wasmexport caio_step
+func exportStep(ptr unsafe.Pointer, size int32) uint64 {
+	if cap(out.buf) > keep {
+		out.buf = nil
+	}
+	step(&out, served, unsafe.Slice((*byte)(ptr), size))
+	return result()
+}
+
+func result() uint64 {
+	buf := out.Bytes()
+	if len(buf) == 0 {
+		return 0
+	}
+	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(buf))))<<32 | uint64(len(buf))
+}
