@@ -1,0 +1,140 @@
+package proof
+
+import (
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// evidence is what a method reads. Its readers fail on what is missing or of another type, never guess.
+type evidence map[string]*structpb.Value
+
+func (e evidence) value(key string) (*structpb.Value, error) {
+	v, ok := e[key]
+	if !ok || v == nil {
+		return nil, fmt.Errorf("evidence lacks %q", key)
+	}
+	return v, nil
+}
+
+func (e evidence) bool(key string) (bool, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.GetKind().(*structpb.Value_BoolValue)
+	if !ok {
+		return false, fmt.Errorf("evidence %q is not a boolean", key)
+	}
+	return b.BoolValue, nil
+}
+
+func (e evidence) string(key string) (string, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return "", err
+	}
+	s, ok := v.GetKind().(*structpb.Value_StringValue)
+	if !ok {
+		return "", fmt.Errorf("evidence %q is not a string", key)
+	}
+	return s.StringValue, nil
+}
+
+func (e evidence) number(key string) (float64, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := v.GetKind().(*structpb.Value_NumberValue)
+	if !ok || math.IsNaN(n.NumberValue) || math.IsInf(n.NumberValue, 0) {
+		return 0, fmt.Errorf("evidence %q is not a finite number", key)
+	}
+	return n.NumberValue, nil
+}
+
+// optional returns the number at key and whether it is stated; null says that it is not.
+func (e evidence) optional(key string) (float64, bool, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return 0, false, err
+	}
+	if _, null := v.GetKind().(*structpb.Value_NullValue); null {
+		return 0, false, nil
+	}
+	n, err := e.number(key)
+	return n, err == nil, err
+}
+
+func (e evidence) list(key string) ([]*structpb.Value, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return nil, err
+	}
+	l, ok := v.GetKind().(*structpb.Value_ListValue)
+	if !ok {
+		return nil, fmt.Errorf("evidence %q is not a list", key)
+	}
+	return l.ListValue.GetValues(), nil
+}
+
+func (e evidence) strings(key string) ([]string, error) {
+	values, err := e.list(key)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		s, ok := v.GetKind().(*structpb.Value_StringValue)
+		if !ok {
+			return nil, fmt.Errorf("evidence %q holds something that is not a string", key)
+		}
+		out[i] = s.StringValue
+	}
+	return out, nil
+}
+
+func (e evidence) object(key string) (evidence, error) {
+	v, err := e.value(key)
+	if err != nil {
+		return nil, err
+	}
+	return asObject(key, v)
+}
+
+func asObject(key string, v *structpb.Value) (evidence, error) {
+	s, ok := v.GetKind().(*structpb.Value_StructValue)
+	if !ok {
+		return nil, fmt.Errorf("evidence %q is not an object", key)
+	}
+	return s.StructValue.GetFields(), nil
+}
+
+// Builders of evidence.
+
+func text(s string) *structpb.Value    { return structpb.NewStringValue(s) }
+func number(n float64) *structpb.Value { return structpb.NewNumberValue(n) }
+func boolean(b bool) *structpb.Value   { return structpb.NewBoolValue(b) }
+func object(f fields) *structpb.Value  { return structpb.NewStructValue(&structpb.Struct{Fields: f}) }
+func list(v []*structpb.Value) *structpb.Value {
+	return structpb.NewListValue(&structpb.ListValue{Values: v})
+}
+
+type fields = map[string]*structpb.Value
+
+func texts(in []string) *structpb.Value {
+	values := make([]*structpb.Value, len(in))
+	for i, s := range in {
+		values[i] = text(s)
+	}
+	return list(values)
+}
+
+// optionalNumber writes a number that may not be stated.
+func optionalNumber(n *float64) *structpb.Value {
+	if n == nil {
+		return structpb.NewNullValue()
+	}
+	return number(*n)
+}
