@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A hostSet holds "host:port" in lower case, IPv6 addresses in brackets.
+type hostSet map[string]struct{}
+
+// add puts in an entry as people write it: "host:port", or "host" for the ports that https and http use by default.
+// It is not any port, because another port of the same machine is another service.
+func (s hostSet) add(entry string) error {
+	entry = strings.ToLower(entry)
+	if err := checkHostEntry(entry); err != nil {
+		return err
+	}
+	if host, port, err := net.SplitHostPort(entry); err == nil {
+		s[net.JoinHostPort(host, port)] = struct{}{}
+		return nil
+	}
+	host := strings.Trim(entry, "[]")
+	s[net.JoinHostPort(host, "443")] = struct{}{}
+	s[net.JoinHostPort(host, "80")] = struct{}{}
+	return nil
+}
+
+func (s hostSet) has(hostport string) bool {
+	_, ok := s[hostport]
+	return ok
+}
+
+// checkHostEntry refuses entries that can never match a URL, so that a typing error is seen early.
+func checkHostEntry(entry string) error {
+	host := entry
+	if h, port, err := net.SplitHostPort(entry); err == nil {
+		host = h
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fmt.Errorf("host %q: the port is not a number from 1 to 65535", entry)
+		}
+	}
+	if host == "" || !isASCII(host) || strings.ContainsAny(host, "/@?#* ,") {
+		return fmt.Errorf(`host %q is not of the form "host" or "host:port"`, entry)
+	}
+	return nil
+}
+
+// parseURL reads an absolute http or https URL and returns it with its "host:port" in lower case. User information is
+// refused because it is a credential that the host does not control; names that are not ASCII, because what looks
+// like a listed host might not be it.
+func parseURL(raw string) (*url.URL, string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// url.Error repeats the whole URL, whose query may be part of a payload.
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err
+		}
+		return nil, "", fmt.Errorf("not a URL: %w", err)
+	}
+	hostport, err := checkURL(u)
+	return u, hostport, err
+}
+
+func checkURL(u *url.URL) (string, error) {
+	var port string
+	switch u.Scheme {
+	case "https":
+		port = "443"
+	case "http":
+		port = "80"
+	default:
+		return "", fmt.Errorf("scheme %q is not http or https", u.Scheme)
+	}
+	host := u.Hostname()
+	switch {
+	case host == "":
+		return "", errors.New("the URL names no host")
+	case !isASCII(host):
+		return "", fmt.Errorf("host %q is not ASCII: write it in its xn-- form", host)
+	case u.User != nil:
+		return "", errors.New("the URL carries user information")
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	return net.JoinHostPort(strings.ToLower(host), port), nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isLoopback tells whether a URL's host is this machine, where a secret may travel without TLS.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// errForbiddenAddress says that an address is never called, whatever name led to it.
+var errForbiddenAddress = errors.New("link-local and cloud metadata addresses are never called")
+
+// forbidden tells whether an address belongs to the machine's own surroundings: whoever gets a service to ask there
+// gets the machine's credentials.
+func forbidden(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); nat64.Contains(addr) {
+		b := addr.As16()
+		addr = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	switch addr.String() {
+	case "fd00:ec2::254", // AWS over IPv6
+		"100.100.100.200": // Alibaba Cloud
+		return true
+	}
+	return addr.IsLinkLocalUnicast() // 169.254.0.0/16, fe80::/10
+}
+
+// guard is a net.Dialer's Control: it sees the address after the name was resolved, so DNS cannot lead around it.
+func guard(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("dial %q: %w", address, err)
+	}
+	if forbidden(ap.Addr()) {
+		return fmt.Errorf("dial %s: %w", ap.Addr(), errForbiddenAddress)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"github.com/smarthausgroup/caio/runtime/adapter"
+)
+
+// maxRedirects is how many redirects one try follows.
+const maxRedirects = 5
+
+// A request is what a guest asked for, checked and signed. It is sent as often as it is tried and never changed.
+type request struct {
+	method   string
+	url      *url.URL
+	hostport string
+	header   http.Header // without the credential
+	signed   http.Header // with it; the same as header where there is none
+	body     []byte
+	framing  string
+}
+
+// idempotent tells whether doing it twice is as good as once (RFC 9110, section 9.2.2).
+func (r *request) idempotent() bool {
+	return r.method != http.MethodPost && r.method != http.MethodPatch
+}
+
+// prepare checks what the guest asks for and adds what only the host may know.
+func (x *execution) prepare(a *adapter.Action) (*request, error) {
+	r := &request{method: a.Method, body: a.Body, framing: a.Framing}
+	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}, r.method) {
+		return nil, broken(nil, "service %s: its adapter asked for method %q", x.service.id, r.method)
+	}
+	if !knownFraming(r.framing) {
+		return nil, broken(nil, "service %s: its adapter asked for framing %q", x.service.id, r.framing)
+	}
+	var err error
+	if r.url, r.hostport, err = parseURL(a.URL); err != nil {
+		return nil, broken(err, "service %s: its adapter asked for a call that cannot be made: %v", x.service.id, err)
+	}
+	r.url.Fragment, r.url.RawFragment = "", ""
+	if err := x.mayCall(r.url, r.hostport); err != nil {
+		return nil, err
+	}
+	if r.header, err = guestHeaders(a.Headers, x.service.signed); err != nil {
+		return nil, broken(err, "service %s: its adapter asked for a call that cannot be made: %v", x.service.id, err)
+	}
+	if _, ok := r.header["User-Agent"]; !ok {
+		r.header["User-Agent"] = []string{"caio"}
+	}
+	if !r.idempotent() {
+		x.nameRequest(r.header)
+	}
+	return r, x.sign(r)
+}
+
+// nameRequest gives a request its idempotency key, if the guest gave it none. The name is written in lower case
+// because net/http knows only the usual spelling, and where it sees that it sends a request again by itself, behind
+// our back, on the promise that the upstream knows the header; most do not. Header names have no case on the wire.
+func (x *execution) nameRequest(h http.Header) {
+	key := []string{x.idempotencyKey()}
+	for _, name := range []string{"X-Idempotency-Key", "Idempotency-Key"} {
+		if own, ok := h[name]; ok {
+			key = own
+			delete(h, name)
+		}
+	}
+	h["idempotency-key"] = key
+}
+
+// mayCall enforces the contract's list, and refuses addresses that no list can allow.
+func (x *execution) mayCall(u *url.URL, hostport string) error {
+	if err := x.service.allows(u, hostport); err != nil {
+		return err
+	}
+	// Dialing refuses them too (guard), but a transport that was handed in may not.
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && forbidden(addr) {
+		return refused("", "service %s: host %s: %v", x.service.id, hostport, errForbiddenAddress)
+	}
+	return nil
+}
+
+// sign adds the credential that the contract names. A call to base_url's host needs it; another host of the contract's
+// list gets it if it is listed for the secret too, and is called without otherwise: a link to a file elsewhere has to
+// be followed without it.
+func (x *execution) sign(r *request) error {
+	r.signed = r.header
+	s := x.service
+	if s.signed == "" {
+		return nil
+	}
+	name := s.auth.GetSecret()
+	normal := secretName(name)
+	secret, ok := x.gateway.options.Secrets.Lookup(name)
+	if !ok || secret.Value == "" {
+		return refused(fmt.Sprintf("set %s%s and %[1]s%[2]s%s=%s in the server's environment, or name it in its secrets file", envPrefix, normal, envHosts, s.base),
+			"service %s: there is no secret %q", s.id, name)
+	}
+	listed := hostSet{}
+	for _, host := range secret.Hosts {
+		if err := listed.add(host); err != nil {
+			return refused("correct the secret's hosts", "service %s: secret %q: %v", s.id, name, err)
+		}
+	}
+	switch {
+	case !listed.has(r.hostport) && r.hostport == s.base:
+		return refused(fmt.Sprintf("add %s to %s%s%s if it may have the secret", r.hostport, envPrefix, normal, envHosts),
+			"service %s: secret %q is not to be sent to host %s", s.id, name, r.hostport)
+	case !listed.has(r.hostport):
+		return nil
+	case r.url.Scheme != "https" && !isLoopback(r.url.Hostname()):
+		return refused("use https in api.base_url", "service %s: secret %q would be sent to host %s without TLS", s.id, name, r.hostport)
+	case !validValue(secret.Value):
+		return refused("", "service %s: secret %q holds control characters", s.id, name)
+	}
+	if !slices.Contains(x.secrets, secret.Value) {
+		x.secrets = append(x.secrets, secret.Value)
+	}
+	r.signed = r.header.Clone()
+	if s.auth.GetScheme() == "bearer" {
+		r.signed[s.signed] = []string{"Bearer " + secret.Value}
+	} else {
+		r.signed[s.signed] = []string{secret.Value}
+	}
+	return nil
+}
+
+// redactBytes keeps secrets that an upstream sends back away from the guest. Short ones are left alone: "ollama", a usual
+// word where a server wants some key and does not look at it, must not vanish from every answer.
+func (x *execution) redactBytes(b []byte) []byte {
+	for _, secret := range x.secrets {
+		if len(secret) >= 16 && bytes.Contains(b, []byte(secret)) {
+			b = bytes.ReplaceAll(b, []byte(secret), []byte(redaction))
+		}
+	}
+	return b
+}
+
+// send makes the request and follows redirects: each to a listed host only, with the credential only as long as scheme,
+// host and port stay the same. hops counts the redirects that were followed, also with an error.
+func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, hops int, err error) {
+	method, u, hostport, header, body := r.method, r.url, r.hostport, r.signed, r.body
+	for {
+		x.calls++
+		resp, err := x.gateway.options.Transport.RoundTrip(newRequest(ctx, method, u, header, body))
+		if err != nil {
+			return nil, hops, err
+		}
+		x.status = resp.StatusCode
+		location := resp.Header.Get("Location")
+		if location == "" || !isRedirect(resp.StatusCode) {
+			return resp, hops, nil
+		}
+		// What a redirect says beside where to go is of no use but that the connection can be used again.
+		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+		resp.Body.Close()
+		if hops++; hops > maxRedirects {
+			return nil, hops, refused("", "service %s: host %s redirects more than %d times", x.service.id, hostport, maxRedirects)
+		}
+		target, err := u.Parse(location)
+		if err != nil {
+			return nil, hops, refused("", "service %s: host %s redirects to what is not a URL", x.service.id, hostport)
+		}
+		target.Fragment, target.RawFragment = "", ""
+		next, err := checkURL(target)
+		if err == nil {
+			err = x.mayCall(target, next)
+		}
+		if err != nil {
+			return nil, hops, badRedirect(err, x.service.id, hostport)
+		}
+		if target.Scheme != u.Scheme || next != hostport {
+			header = crossHost(header)
+		}
+		if becomesGet(resp.StatusCode, method) {
+			method, body = http.MethodGet, nil
+			header = header.Clone()
+			for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "idempotency-key"} {
+				delete(header, name)
+			}
+		}
+		u, hostport = target, next
+	}
+}
+
+// badRedirect says that an error is about where a host redirects to.
+func badRedirect(err error, service, from string) error {
+	out := refused("", "service %s: redirect from %s refused: %v", service, from, err)
+	var why *Error
+	if errors.As(err, &why) {
+		out.Hint = why.Hint
+	}
+	out.cause = err
+	return out
+}
+
+// newRequest builds one HTTP request. Its body can be had again (GetBody), which net/http uses when it finds that a
+// pooled connection was already closed and nothing had been written.
+func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, body []byte) *http.Request {
+	req := &http.Request{
+		Method: method, URL: u, Host: u.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if len(body) > 0 {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody()
+	}
+	return req.WithContext(ctx)
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// becomesGet follows the Fetch standard: 303 asks for a GET, 301 and 302 are taken to after a POST.
+func becomesGet(status int, method string) bool {
+	switch status {
+	case http.StatusSeeOther:
+		return method != http.MethodGet && method != http.MethodHead
+	case http.StatusMovedPermanently, http.StatusFound:
+		return method == http.MethodPost
+	}
+	return false
+}
