@@ -1,0 +1,193 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// A reading is one place of input that a rule reads: the constant parts that follow input, and where the rest begins.
+type reading struct {
+	ref   ast.Ref // begins with input; resolved through the rule's variables
+	path  []string
+	exact bool // ref has no other parts than path
+	loc   *ast.Location
+}
+
+// readingsOf returns what a compiled rule reads of input, in order of appearance. A variable that is assigned a part of
+// input counts as that part.
+func readingsOf(r *ast.Rule) []reading {
+	held := make(map[ast.Var]ast.Ref)
+	ast.WalkExprs(r, func(e *ast.Expr) bool {
+		if e.Negated || !e.IsEquality() && !e.IsAssignment() {
+			return false
+		}
+		for i, other := range []int{1, 0} {
+			v, isVar := e.Operand(i).Value.(ast.Var)
+			ref, isRef := e.Operand(other).Value.(ast.Ref)
+			if isVar && isRef && fromInput(ref, held) != nil {
+				held[v] = fromInput(ref, held)
+			}
+		}
+		return false
+	})
+	var found []reading
+	for ; r != nil; r = r.Else {
+		ast.NewGenericVisitor(func(x any) bool {
+			switch x := x.(type) {
+			case *ast.Rule:
+				return x != r
+			case *ast.Term:
+				switch v := x.Value.(type) {
+				case ast.Ref:
+					if ref := fromInput(v, held); ref != nil {
+						found = append(found, newReading(ref, x.Location))
+					}
+				case ast.Var:
+					if v == ast.InputRootDocument.Value {
+						found = append(found, newReading(ast.InputRootRef, x.Location))
+					}
+				}
+			}
+			return false
+		}).Walk(r)
+	}
+	return found
+}
+
+// fromInput returns ref as it begins with input, nil if it does not.
+func fromInput(ref ast.Ref, held map[ast.Var]ast.Ref) ast.Ref {
+	if ref[0].Equal(ast.InputRootDocument) {
+		return ref
+	}
+	if v, ok := ref[0].Value.(ast.Var); ok {
+		if base := held[v]; base != nil {
+			return base.Concat(ref[1:])
+		}
+	}
+	return nil
+}
+
+func newReading(ref ast.Ref, loc *ast.Location) reading {
+	r := reading{ref: ref, exact: true, loc: loc}
+	for _, part := range ref[1:] {
+		s, ok := part.Value.(ast.String)
+		if !ok {
+			r.exact = false
+			break
+		}
+		r.path = append(r.path, string(s))
+	}
+	return r
+}
+
+// paths is a tree of what is read of input. nil reads nothing.
+type paths struct {
+	all  bool // everything from here on
+	next map[string]*paths
+}
+
+// readsOf collects what any rule of the compiled modules reads.
+func readsOf(c *ast.Compiler) *paths {
+	root := &paths{}
+	for _, m := range c.Modules {
+		for _, r := range m.Rules {
+			for _, reading := range readingsOf(r) {
+				root.add(reading.path)
+			}
+		}
+	}
+	return root
+}
+
+func (p *paths) add(path []string) {
+	for _, part := range path {
+		if p.all {
+			return
+		}
+		if p.next == nil {
+			p.next = make(map[string]*paths)
+		}
+		if p.next[part] == nil {
+			p.next[part] = &paths{}
+		}
+		p = p.next[part]
+	}
+	p.all, p.next = true, nil
+}
+
+// under returns what is read below name, nil for nothing.
+func (p *paths) under(name string) *paths {
+	if p == nil || p.all {
+		return p
+	}
+	return p.next[name]
+}
+
+// complete fills in what only the compiled rule tells.
+func (o *origin) complete(c *ast.Compiler) {
+	annotations := c.GetAnnotationSet()
+	for _, ref := range annotations.Chain(o.inner) {
+		a := ref.Annotations
+		if a == nil {
+			continue
+		}
+		if o.rule.Title == "" && (a.Scope == "rule" || a.Scope == "document") {
+			o.rule.Title = clean(a.Title)
+		}
+		if id, ok := a.Custom["invariant"].(string); ok && o.rule.Invariant == "" {
+			o.rule.Invariant = clean(id)
+		}
+	}
+	if o.chain != nil && o.rule.Title == "" { // METADATA stands above the first body only
+		o.rule.Title = o.chain.rule.Title
+	}
+	o.facts = factsOf(o.inner, c)
+}
+
+// factsOf chooses, of what r and the helpers it calls read, what may be shown as facts: the longest constant paths below
+// input, sorted, without bodies of intents and results, which belong in no trace.
+func factsOf(r *ast.Rule, c *ast.Compiler) []reading {
+	readings := readingsOf(r)
+	for helper := range c.Graph.Dependencies(r) {
+		if h, ok := helper.(*ast.Rule); ok {
+			readings = append(readings, readingsOf(h)...)
+		}
+	}
+	readings = slices.DeleteFunc(readings, func(r reading) bool { return !showable(r.path) })
+	slices.SortFunc(readings, func(a, b reading) int { return slices.Compare(a.path, b.path) })
+	readings = slices.CompactFunc(readings, func(a, b reading) bool { return slices.Equal(a.path, b.path) })
+	var longest []reading
+	for i, r := range readings {
+		if i+1 < len(readings) && len(readings[i+1].path) > len(r.path) && slices.Equal(readings[i+1].path[:len(r.path)], r.path) {
+			continue // only a step on the way
+		}
+		longest = append(longest, r)
+	}
+	return longest
+}
+
+// showable tells whether the value at path may stand in a reason of its own accord.
+func showable(path []string) bool {
+	if len(path) < 2 {
+		return false
+	}
+	switch path[0] {
+	case "request":
+		return path[1] != "intent" || len(path) > 2 && (path[2] == "type" || path[2] == "domain")
+	case "result":
+		return path[1] == "metadata" || path[1] == "usage" || path[1] == "model"
+	}
+	return true
+}
+
+func (r reading) name() string { return clean(strings.Join(r.path, ".")) }
+
+// orNothing turns "nothing is read" into a tree that reads nothing, since a nil tree means the same but is harder to see.
+func (p *paths) orNothing() *paths {
+	if p == nil {
+		return &paths{}
+	}
+	return p
+}
