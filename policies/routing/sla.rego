@@ -1,0 +1,22 @@
+# METADATA
+# title: Service levels
+# description: What the urgent may count on.
+package caio.routing.sla
+
+import data.caio.lib.promise
+import rego.v2
+
+# METADATA
+# title: Urgent requests go to available services
+# description: |
+#   A request of high priority does not go to a service that promises less than 99 % availability. A service that promises
+#   nothing is judged by its record, not by this rule.
+deny contains {
+	"rule": "SLA-001",
+	"message": sprintf("a request of high priority needs 99 %% availability; %v is promised", [promised]),
+	"facts": {"priority": "high", "availability": promised},
+} if {
+	input.request.context.priority == "high"
+	promised := promise.minimum("availability")
+	promised < 0.99
+}
