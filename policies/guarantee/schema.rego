@@ -83,5 +83,6 @@ problems contains sprintf("the answer has no %q", [name]) if {
 
 has(answer, name) if {
 	is_object(answer)
-	some name, _ in answer
+	some key, _ in answer
+	key == name
 }
