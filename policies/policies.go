@@ -18,10 +18,11 @@ import (
 	"strings"
 )
 
-// FS holds the default policies and their tests.
-//
 //go:embed routing security guarantee lib
-var FS embed.FS
+var files embed.FS
+
+// FS returns the default policies and their tests. Read-only; safe for concurrent use.
+func FS() fs.FS { return files }
 
 // Overlay lays over on top of base: a file of over hides the file of base at the same path, and everything else of both
 // is there. An empty file hides one without putting anything in its place. Where one has a file and the other a directory,

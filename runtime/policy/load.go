@@ -33,7 +33,7 @@ const (
 
 // Load compiles the policies of fsys: every file ending in .rego but not _test.rego, and every data.json, data.yaml and
 // data.yml. Names that begin with a dot are passed over. A tree without policies is a set that refuses nothing; whoever
-// must not run so asks Rules or Missing.
+// must not run so asks Len or Uncovered.
 //
 // The error is Faults with everything that was found wrong, or what reading fsys itself returned.
 func Load(fsys fs.FS) (*Set, error) {
@@ -59,11 +59,7 @@ func Load(fsys fs.FS) (*Set, error) {
 			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &entries},
 		}),
 		where: b.where,
-		files: make(map[string]bool, len(modules)),
 		limit: defaultLimit,
-	}
-	for file := range modules {
-		s.files[file] = true
 	}
 	if err := s.finish(); err != nil {
 		return nil, err
