@@ -55,10 +55,11 @@ func crossHost(from http.Header) http.Header {
 }
 
 // answerHeaders lists an answer's headers for the guest, sorted by name. Cookies stay outside: a guest keeps no session.
+// net/http lets names pass that are none, with spaces in them; they are dropped.
 func answerHeaders(h http.Header, redact func(string) string) []adapter.Header {
 	out := make([]adapter.Header, 0, len(h))
 	for name, values := range h {
-		if name == "Set-Cookie" {
+		if name == "Set-Cookie" || !validName(name) {
 			continue
 		}
 		for _, v := range values {

@@ -149,7 +149,9 @@ func wantCode(t *testing.T, e *gateway.Error, code string, parts ...string) {
 	}
 }
 
-func body(o *gateway.Outcome) string { return o.Result.GetOutput().GetFields()["body"].GetStringValue() }
+func body(o *gateway.Outcome) string {
+	return o.Result.GetOutput().GetFields()["body"].GetStringValue()
+}
 
 func settings(t *testing.T, fields map[string]any) *structpb.Struct {
 	t.Helper()
