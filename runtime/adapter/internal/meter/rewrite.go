@@ -1,0 +1,107 @@
+package meter
+
+// write appends the function, with its charges, to a code section.
+func (b *body) write(out []byte) []byte {
+	// Two locals of our own: what is left of the fuel, and a length on the stack.
+	left := uint32(uint64(b.params) + b.locals)
+	length := left + 1
+
+	head := reader{buf: b.buf}
+	groups := head.u32()
+	extra := []byte{1, 0x7e}
+	if b.bulk {
+		extra = append(extra, 1, 0x7f)
+	}
+	code := appendU32(make([]byte, 0, len(b.buf)+24*len(b.points)), groups+uint32(len(extra)/2))
+	code = append(code, b.buf[head.at:b.code]...)
+	code = append(code, extra...)
+
+	at := b.code
+	for i, point := range b.points {
+		code = append(code, b.buf[at:point.at]...)
+		at = point.at
+		if point.bulk {
+			code = b.takeLength(code, left, length, point.cost)
+			continue
+		}
+		if i == 0 && b.opensWithLoop() {
+			continue // the loop's own charge, raised by the entry's, comes at once
+		}
+		code = b.take(code, left, point.cost)
+	}
+	code = append(code, b.buf[at:]...)
+	return append(appendU32(out, uint32(len(code))), code...)
+}
+
+// opensWithLoop reports whether a loop is the function's first instruction, as in most of what Go compiles, and if so moves
+// the entry's cost to the loop.
+func (b *body) opensWithLoop() bool {
+	if b.buf[b.code] != 0x03 {
+		return false
+	}
+	// The points are noted in the order of their places, so the loop's is the second.
+	b.points[1].cost += b.points[0].cost
+	return true
+}
+
+func (b *body) take(code []byte, left uint32, cost int64) []byte {
+	code = appendU32(append(code, 0x23), uint32(b.globals)) // global.get fuel
+	code = appendS64(append(code, 0x42), cost)              // i64.const cost
+	return b.settle(append(code, 0x7d), left)               // i64.sub
+}
+
+func (b *body) takeLength(code []byte, left, length uint32, shift int64) []byte {
+	code = appendU32(append(code, 0x22), length)            // local.tee length
+	code = appendU32(append(code, 0x23), uint32(b.globals)) // global.get fuel
+	code = appendU32(append(code, 0x20), length)            // local.get length
+	code = append(code, 0xad)                               // i64.extend_i32_u
+	if shift < 0 {
+		code = append(appendS64(append(code, 0x42), -shift), 0x86) // i64.shl
+	} else {
+		code = append(appendS64(append(code, 0x42), shift), 0x88) // i64.shr_u
+	}
+	return b.settle(append(code, 0x7d), left) // i64.sub
+}
+
+// settle stores the fuel that is left and traps when it is used up.
+func (b *body) settle(code []byte, left uint32) []byte {
+	code = appendU32(append(code, 0x22), left)                 // local.tee left
+	code = appendU32(append(code, 0x24), uint32(b.globals))    // global.set fuel
+	code = appendU32(append(code, 0x20), left)                 // local.get left
+	return append(code, 0x42, 0, 0x53, 0x04, 0x40, 0x00, 0x0b) // i64.const 0; i64.lt_s; if; unreachable; end
+}
+
+// assemble writes the module: the sections as they were, code rewritten, the fuel added and exported.
+func (p *parser) assemble() []byte {
+	size := len(magic) + 64
+	for _, section := range p.sections {
+		size += len(section) + 6
+	}
+	out := append(make([]byte, 0, size), magic...)
+	for _, id := range []int{secType, secImport, secFunction, secTable, secMemory, secGlobal, secExport, secElement, secDataCount, secCode, secData} {
+		body := p.sections[id]
+		switch {
+		case id == secGlobal:
+			body = extend(body, p.present[id], 0x7e, 1, 0x42, 0, 0x0b) // mutable i64, i64.const 0
+		case id == secExport:
+			entry := append([]byte{byte(len(FuelExport))}, FuelExport...)
+			body = extend(body, p.present[id], appendU32(append(entry, 3), uint32(p.globals))...)
+		case !p.present[id]:
+			continue
+		}
+		out = append(out, byte(id))
+		out = append(appendU32(out, uint32(len(body))), body...)
+	}
+	return out
+}
+
+// extend adds an entry to a section's vector.
+func extend(body []byte, present bool, entry ...byte) []byte {
+	r := reader{buf: body}
+	n := uint32(0)
+	if present {
+		n = r.u32()
+	}
+	out := appendU32(make([]byte, 0, len(body)+len(entry)+5), n+1)
+	return append(append(out, body[r.at:]...), entry...)
+}

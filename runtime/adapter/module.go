@@ -1,0 +1,206 @@
+package adapter
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/smarthausgroup/caio/runtime/adapter/internal/meter"
+)
+
+// Module is a module that was admitted and compiled. It lives as long as its Runtime. Safe for concurrent use.
+type Module struct {
+	runtime    *Runtime
+	name       string
+	digest     string
+	adapters   []Info
+	compiled   wazero.CompiledModule
+	initialize bool // it exports _initialize
+	keepBytes  uint32
+
+	slots chan struct{} // one token in it for each instance at work
+	mu    sync.Mutex
+	idle  []*instance // guarded by mu; the last used is taken first, its memory is warm
+}
+
+// Info names an adapter of a module, as its author described it.
+type Info struct{ Name, Version, Description string }
+
+// signatures are the functions that a module must export.
+var signatures = map[string]string{
+	"caio_abi_version": "() -> (i32)",
+	"caio_alloc":       "(i32) -> (i32)",
+	"caio_describe":    "() -> (i64)",
+	"caio_step":        "(i32, i32) -> (i64)",
+}
+
+// abiVersion is the one that this package speaks.
+const abiVersion = 1
+
+// Load admits, rewrites and compiles a module and asks it what adapters it has. name is for messages. The error is a
+// *RefusedError when the module is to blame, a *GuestError when it failed while it was asked. Loading does not stop when
+// ctx ends: what it may cost is bounded before it begins.
+func (r *Runtime) Load(ctx context.Context, name string, wasm []byte) (*Module, error) {
+	if err := r.enter(); err != nil {
+		return nil, err
+	}
+	defer r.leave()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	read, err := meter.Read(wasm, r.limits)
+	if err != nil {
+		var refusal *meter.Refusal
+		if errors.As(err, &refusal) {
+			return nil, &RefusedError{name, refusal.Rule, refusal.Message}
+		}
+		return nil, fmt.Errorf("read adapter module %s: %w", name, err)
+	}
+	if err := admit(name, read); err != nil {
+		return nil, err
+	}
+	compiled, err := r.compile(ctx, read.Metered())
+	if err != nil {
+		return nil, &RefusedError{name, "compile", firstLine(err)}
+	}
+	sum := sha256.Sum256(wasm)
+	m := &Module{
+		runtime: r, name: name, digest: hex.EncodeToString(sum[:]), compiled: compiled,
+		slots: make(chan struct{}, r.options.MaxInstances),
+	}
+	_, m.initialize = read.Exports["_initialize"]
+	if err := m.introduce(); err != nil {
+		return nil, errors.Join(err, compiled.Close(ctx))
+	}
+	return m, nil
+}
+
+// admit checks what a module asks for and offers.
+func admit(name string, read *meter.Module) error {
+	for _, imp := range read.Imports {
+		if want, known := wasiSignature(imp); !known {
+			return &RefusedError{name, "import", fmt.Sprintf("%q.%q: a guest may import the WASI functions of its language's start-up, nothing else", clip(imp.Module), clip(imp.Name))}
+		} else if imp.Type != want {
+			return &RefusedError{name, "import", fmt.Sprintf("%s is imported as %s, it is %s", imp.Name, imp.Type, want)}
+		}
+	}
+	for _, export := range []string{"caio_abi_version", "caio_alloc", "caio_describe", "caio_step"} {
+		if got, want := read.Exports[export], signatures[export]; got == "" {
+			return &RefusedError{name, "export", fmt.Sprintf("function %s %s is missing; see sdk/adapter/ABI.md", export, want)}
+		} else if got != want {
+			return &RefusedError{name, "export", fmt.Sprintf("%s is %s, it must be %s", export, got, want)}
+		}
+	}
+	if read.Exports["memory"] != "memory" {
+		return &RefusedError{name, "export", `the memory must be exported as "memory"`}
+	}
+	initialize, reactor := read.Exports["_initialize"]
+	if reactor && initialize != "() -> ()" {
+		return &RefusedError{name, "export", "_initialize is " + initialize + ", it must be () -> ()"}
+	}
+	if _, command := read.Exports["_start"]; command && !reactor {
+		return &RefusedError{name, "export", "the module is a command (it has _start); build a reactor, in Go with -buildmode=c-shared"}
+	}
+	return nil
+}
+
+// introduce makes the first instance, which says what the module is, and keeps it for the first call.
+func (m *Module) introduce() error {
+	in, err := m.instantiate()
+	if err != nil {
+		return err
+	}
+	m.keepBytes = max(in.memory.Size(), m.runtime.options.MemoryLimit/4)
+	doc, err := in.describe()
+	if err != nil {
+		in.close()
+		return err
+	}
+	if m.adapters, err = decodeInfos(doc); err != nil {
+		in.close()
+		return &RefusedError{m.name, "describe", err.Error()}
+	}
+	m.idle = append(m.idle, in)
+	return nil
+}
+
+// Name returns the name given to Load.
+func (m *Module) Name() string { return m.name }
+
+// Digest returns the sha256 of the bytes given to Load, in hex.
+func (m *Module) Digest() string { return m.digest }
+
+// Adapters returns what the module offers, at least one, in its own order.
+func (m *Module) Adapters() []Info { return append([]Info(nil), m.adapters...) }
+
+// step runs one call document on an instance. Waiting for one ends with ctx; a call that runs ends by itself or with its fuel.
+func (m *Module) step(ctx context.Context, adapter string, state []byte, ev *Event) (Reply, error) {
+	if err := m.runtime.enter(); err != nil {
+		return Reply{}, err
+	}
+	defer m.runtime.leave()
+	in, err := m.acquire(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	reply, err := in.step(adapter, state, ev)
+	m.put(in, err == nil)
+	return reply, err
+}
+
+func (m *Module) acquire(ctx context.Context) (*instance, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case m.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for an instance of adapter module %s: %w", m.name, ctx.Err())
+	}
+	m.mu.Lock()
+	if n := len(m.idle); n > 0 {
+		in := m.idle[n-1]
+		m.idle[n-1] = nil
+		m.idle = m.idle[:n-1]
+		m.mu.Unlock()
+		return in, nil
+	}
+	m.mu.Unlock()
+	in, err := m.instantiate()
+	if err != nil {
+		<-m.slots
+		return nil, err
+	}
+	return in, nil
+}
+
+// put takes an instance back. One that failed may be in any state, and memory never shrinks: both are replaced at need.
+func (m *Module) put(in *instance, healthy bool) {
+	if healthy && in.memory.Size() <= m.keepBytes {
+		m.mu.Lock()
+		m.idle = append(m.idle, in)
+		m.mu.Unlock()
+	} else {
+		in.close()
+	}
+	<-m.slots
+}
+
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "..."
+	}
+	return s
+}
+
+// firstLine drops the engine's stack traces from a message.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return clip(strings.TrimSuffix(line, " (recovered by wazero)"))
+}
