@@ -163,9 +163,9 @@ func (in *instance) fault(err error) error {
 	switch {
 	case in.fuel != nil && int64(in.fuel.Get()) < 0:
 		return in.guestError(KindFuel, "it used up its %d instructions", in.module.runtime.options.Fuel)
-	case in.memory != nil && uint64(in.memory.Size())+1<<22 > uint64(limit):
-		// What asks for memory in vain crashes in its own language's way; a heap that is within one step of Go's of the limit
-		// tells more than "unreachable".
+	case in.memory != nil && in.memory.Size() > limit-limit/8:
+		// What asks for memory in vain crashes in its own language's way; that it had grown to the limit, or within a step of
+		// it (Go's heap grows by 4 MiB), tells more than "unreachable".
 		return in.guestError(KindMemory, "it crashed with %d of %d bytes of memory in use", in.memory.Size(), limit)
 	case errors.As(err, &exit):
 		return in.guestError(KindTrap, "it left with exit code %d", exit.ExitCode())
