@@ -83,9 +83,10 @@ func fail(a adapter.Action) adapter.Reply {
 
 func contractAt(base string) *caiov1.Contract {
 	return &caiov1.Contract{
-		ServiceId: "echo",
-		Api:       &caiov1.Api{Protocol: "http", BaseUrl: base},
-		Adapter:   &caiov1.AdapterBinding{Plugin: "test", Auth: &caiov1.Auth{Scheme: "none"}},
+		ServiceId:   "echo",
+		Api:         &caiov1.Api{Protocol: "http", BaseUrl: base},
+		Constraints: &caiov1.Constraints{},
+		Adapter:     &caiov1.AdapterBinding{Plugin: "test", Auth: &caiov1.Auth{Scheme: "none"}},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/smarthausgroup/caio/runtime/adapter"
 )
@@ -193,7 +194,8 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 
 // badRedirect says that an error is about where a host redirects to.
 func badRedirect(err error, service, from string) error {
-	out := refused("", "service %s: redirect from %s refused: %v", service, from, err)
+	reason := strings.TrimPrefix(err.Error(), "service "+service+": ")
+	out := refused("", "service %s: redirect from host %s refused: %s", service, from, reason)
 	var why *Error
 	if errors.As(err, &why) {
 		out.Hint = why.Hint
