@@ -61,7 +61,7 @@ func Storage(t *testing.T, open func(t *testing.T) trace.Storage) {
 	t.Run("large bodies come back", func(t *testing.T) {
 		s := open(t)
 		r := Records(0, 2)
-		r[1].Raw = make([]byte, 1<<20)
+		r[1].Raw = make([]byte, 1<<19)
 		rand.NewChaCha8([32]byte{1}).Read(r[1].Raw)
 		r[1].Hash = sha256.Sum256(r[1].Raw)
 		appendAll(t, s, r)

@@ -1,0 +1,50 @@
+// Package store keeps what must survive a restart: the contracts in force and the log of decisions. It is the only room
+// that knows Badger.
+//
+// # What it guarantees
+//
+//   - A write that returned nil is on disk, synced; one that returned an error wrapping trace.ErrRefused left nothing.
+//   - Services are saved with their revision in one transaction; revisions only grow, deletions included.
+//   - Before the disk is full, writes are refused with [ErrLowSpace]: Badger writes through memory maps, and a full
+//     disk would end the process with SIGBUS.
+//   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
+//     everything after it at the next start.
+//   - One process uses a directory at a time ([ErrLocked]). A directory that is not a store, one of a later format, one
+//     whose database was taken away: an error that says so. Damaged files: an error, never a panic.
+//
+// Badger's goroutines belong to the Store; [Store.Close] stops them, waits for running calls, and may be repeated.
+//
+//	s, err := store.Open("/var/lib/caio", store.Options{})
+//	defer s.Close()
+//	log, err := trace.Open(s.Traces(), trace.Options{})
+//	defer log.Close() // before the store
+//
+// # On disk
+//
+//	caio-store.json   what this directory is: {"format":1,"id":"<32 hex digits>","state":"ready"}
+//	LOCK              locked while a process uses the store; holds its process id
+//	db/               the Badger directory
+//
+// state is "new" until db/ was made and holds the key `format`; a "ready" store without it has lost its database.
+//
+// # Key map
+//
+// seq and time are eight bytes, big-endian; time is nanoseconds since 1970 with the sign bit flipped, so that bytes sort
+// as times do. A name is its length (two bytes, big-endian) and its bytes, so that no name runs into what follows.
+//
+//	M "format"                    format version (one byte), store id
+//	M "revision"                  last revision of the services, eight bytes
+//	V service id                  a service, as in service.go
+//	T seq                         a trace, as in record.go
+//	D trace id                    seq
+//	F            time seq         every trace
+//	A tenant     time seq         ... of a tenant
+//	S service    time seq         ... answered by or tried with a service
+//	U status     time seq         ... with a status
+//	B tenant service time seq
+//	C tenant status  time seq
+//
+// Indexes are ordered by the time the request arrived, not by sequence: a request may take a minute and be numbered
+// after later ones, and a range of times must be exact. A trace without tenant has no A, B, C rows, because a filter
+// without tenant means every tenant. A filter that no index holds alone is the intersection of two.
+package store

@@ -1,0 +1,25 @@
+package store
+
+import "github.com/dgraph-io/badger/v4"
+
+// SetMinFree moves the watermark of an open store: a test cannot fill the disk.
+func SetMinFree(s *Store, n uint64) { s.minFree = n }
+
+// BreakWrites makes a commit fail as a failing disk would: the transaction ends before it is committed.
+func BreakWrites(s *Store) error {
+	return s.write(func(txn *badger.Txn, _ *head) error {
+		if err := txn.Set([]byte("x"), nil); err != nil {
+			return err
+		}
+		txn.Discard()
+		return nil
+	})
+}
+
+// For the fuzzers, which live outside as all tests do.
+var (
+	EncodeRecord  = encodeRecord
+	DecodeRecord  = decodeRecord
+	EncodeService = encodeService
+	DecodeService = decodeService
+)

@@ -1,0 +1,58 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/smarthausgroup/caio/runtime/store"
+	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/trace/tracetest"
+)
+
+func FuzzDecodeRecord(f *testing.F) {
+	for _, r := range tracetest.Records(0, 5) {
+		r.Raw = r.Raw[:min(len(r.Raw), 20)]
+		b := store.EncodeRecord(&r)
+		f.Add(b)
+		f.Add(b[:len(b)/2])
+	}
+	f.Add([]byte{})
+	f.Add(append(bytes.Repeat([]byte{1}, 49), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := store.DecodeRecord(b)
+		if err != nil {
+			if !errors.Is(err, trace.ErrDamaged) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			return
+		}
+		again, err := store.DecodeRecord(store.EncodeRecord(r))
+		if err != nil || again.Position() != r.Position() || again.TraceID != r.TraceID || !bytes.Equal(again.Raw, r.Raw) {
+			t.Errorf("%+v comes back as %+v, %v", r, again, err)
+		}
+	})
+}
+
+func FuzzDecodeService(f *testing.F) {
+	r := service("a", 7)
+	r.Normal = nil
+	b := store.EncodeService(&r)
+	f.Add(b)
+	f.Add(b[:len(b)-3])
+	f.Add(append(b, 0))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := store.DecodeService(b)
+		if err != nil {
+			if !errors.Is(err, trace.ErrDamaged) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			return
+		}
+		again, err := store.DecodeService(store.EncodeService(r))
+		if err != nil || again.ID != r.ID || !again.Time.Equal(r.Time) || !bytes.Equal(again.Normal, r.Normal) {
+			t.Errorf("%+v comes back as %+v, %v", r, again, err)
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// head is how far the store has come. It stands in a file beside the database, too, because Badger takes the damaged end
+// of its own log for a write that a crash interrupted, drops it, and says nothing.
+//
+// The file is written after each commit and synced only at Close: a process that is killed leaves it exact, a power cut
+// perhaps older. It is never ahead of the database, so a database that is behind it has lost something.
+type head struct {
+	next     uint64 // sequence of the next trace
+	revision uint64 // last revision of the services
+}
+
+// The file is next and revision (eight bytes each, big-endian) and the CRC-32C of these (four bytes).
+const (
+	headFile = "head"
+	headSize = 8 + 8 + 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (h head) encode() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, headSize), h.next)
+	b = binary.BigEndian.AppendUint64(b, h.revision)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func decodeHead(b []byte) (head, error) {
+	if len(b) == 0 {
+		return head{}, nil // new, or removed to accept a loss
+	}
+	if len(b) != headSize || crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
+		return head{}, fmt.Errorf("%w: %s", trace.ErrDamaged, headFile)
+	}
+	return head{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
+}
+
+// openHead reads what the database holds and holds it against the file, which stays open for the writes to come.
+func (s *Store) openHead() error {
+	var is head
+	err := s.read(func(txn *badger.Txn) (err error) {
+		if is.next, err = nextSequence(txn); err != nil {
+			return err
+		}
+		is.revision, err = lastRevision(txn)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(s.dir, headFile)
+	raw, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	was, err := decodeHead(raw)
+	if err != nil {
+		return fmt.Errorf("%w; if the data is known to be whole, remove %s", err, name)
+	}
+	if is.next < was.next || is.revision < was.revision {
+		return fmt.Errorf("%w: %d traces and %d changes of services that were acknowledged are missing (it holds %d and %d); "+
+			"restore it from a backup, or remove %s to go on without them", trace.ErrDamaged,
+			was.next-min(is.next, was.next), was.revision-min(is.revision, was.revision), is.next, is.revision, name)
+	}
+	if s.headFile, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return err
+	}
+	s.head = is
+	return s.writeHead()
+}
+
+// writeHead writes s.head in one call, so that a reader after a kill sees all of it or nothing. s.writing is held, or
+// nobody else has the store yet.
+func (s *Store) writeHead() error {
+	if s.headFile == nil {
+		return nil
+	}
+	_, err := s.headFile.WriteAt(s.head.encode(), 0)
+	return err
+}
+
+func (s *Store) closeHead() error {
+	if s.headFile == nil {
+		return nil
+	}
+	err := s.headFile.Sync()
+	if cerr := s.headFile.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// A stored trace is: version 1 (one byte); sequence and time (eight bytes each, as in keys); sha256 of the body (32
+// bytes); trace id, tenant, status (each its length as uvarint, and its bytes); number of services (uvarint) and each
+// service; the body, to the end.
+const recordVersion = 1
+
+func encodeRecord(r *trace.Record) []byte {
+	b := make([]byte, 0, 128+len(r.Raw))
+	b = append(b, recordVersion)
+	b = binary.BigEndian.AppendUint64(b, r.Sequence)
+	b = binary.BigEndian.AppendUint64(b, flip(r.Time))
+	b = append(b, r.Hash[:]...)
+	b = appendString(b, r.TraceID)
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.Status)
+	b = binary.AppendUvarint(b, uint64(len(r.Services)))
+	for _, s := range r.Services {
+		b = appendString(b, s)
+	}
+	return append(b, r.Raw...)
+}
+
+// decodeRecord reads a stored trace. The record's Raw is b's end, so b must be the caller's own copy.
+func decodeRecord(b []byte) (*trace.Record, error) {
+	d := decoder{rest: b}
+	if v := d.byte(); d.err == nil && v != recordVersion {
+		return nil, fmt.Errorf("%w: a trace of version %d, this release knows %d", trace.ErrDamaged, v, recordVersion)
+	}
+	r := &trace.Record{Sequence: d.uint64(), Time: unflip(d.uint64())}
+	copy(r.Hash[:], d.take(len(r.Hash)))
+	r.TraceID, r.Tenant, r.Status = d.string(), d.string(), d.string()
+	n := d.uvarint()
+	if n > trace.MaxServices {
+		d.fail()
+	}
+	for range n {
+		if d.err != nil {
+			break
+		}
+		r.Services = append(r.Services, d.string())
+	}
+	if d.err != nil {
+		return nil, fmt.Errorf("trace: %w", d.err)
+	}
+	r.Raw = d.rest
+	return r, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decoder reads from the front of rest. After the first error everything it returns is empty.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+var errShort = fmt.Errorf("%w: it ends too early", trace.ErrDamaged)
+
+func (d *decoder) fail() {
+	if d.err == nil {
+		d.err, d.rest = errShort, nil
+	}
+}
+
+func (d *decoder) take(n int) []byte {
+	if d.err != nil || n > len(d.rest) {
+		d.fail()
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if d.err != nil || n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return ""
+	}
+	return string(d.take(int(n)))
+}
+
+func (d *decoder) bytes() []byte {
+	s := d.string()
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+func (d *decoder) end() error {
+	if d.err == nil && len(d.rest) != 0 {
+		d.err = errors.Join(trace.ErrDamaged, errors.New("bytes after the end"))
+	}
+	return d.err
+}

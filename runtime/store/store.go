@@ -1,0 +1,286 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// Options of a store. The zero value is good.
+type Options struct {
+	// InMemory keeps everything in memory and forgets it at Close; the directory must be "". A trace or a service may
+	// then have 1 MB at most, which is Badger's limit; on disk 32 MB.
+	InMemory bool
+	// MinFreeBytes is how much of the disk must be free for a write to be taken. It has to hold what Badger may write
+	// on its own between two looks. 0: 256 MiB. Without effect in memory and on systems other than Linux.
+	MinFreeBytes uint64
+	// Logger is told what Badger has to tell: warnings and errors as they are, the rest at debug level. nil: nobody.
+	Logger *slog.Logger
+}
+
+const defaultMinFree = 256 << 20
+
+// Errors of the store. Test with errors.Is.
+var (
+	// ErrLocked: another process uses the directory.
+	ErrLocked = errors.New("another caio uses this directory")
+	// ErrNotStore: the directory holds something else.
+	ErrNotStore = errors.New("not a caio store")
+	// ErrFormat: the store was written by a later release.
+	ErrFormat = errors.New("store of a later release")
+	// ErrLowSpace: the disk is nearly full. Nothing was written.
+	ErrLowSpace = errors.New("disk nearly full")
+	// ErrBroken: an earlier write failed and left open what was written; the store writes nothing more until it is
+	// opened again. Nothing was written.
+	ErrBroken = errors.New("store no longer writes")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("store is closed")
+)
+
+// Store is an open store. Make one with Open. All methods are safe for concurrent use.
+type Store struct {
+	dir      string // empty: in memory
+	db       *badger.DB
+	lock     *dirLock // nil in memory
+	logger   *slog.Logger
+	minFree  uint64
+	maxValue int // bytes of a stored trace or service
+
+	mu     sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool         // guarded by mu
+
+	writing  sync.Mutex // held while a transaction writes; taken after mu
+	broken   error      // why nothing more is written; guarded by writing
+	head     head       // what was committed; guarded by writing
+	headFile *os.File   // nil in memory
+}
+
+// Open opens the store in dir and makes it if dir does not exist or is empty. With Options.InMemory dir is "".
+// Errors: ErrLocked, ErrNotStore, ErrFormat, trace.ErrDamaged, and the system's.
+func Open(dir string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MinFreeBytes == 0 {
+		o.MinFreeBytes = defaultMinFree
+	}
+	s := &Store{dir: dir, logger: o.Logger, minFree: o.MinFreeBytes, maxValue: 32 << 20}
+	var err error
+	switch {
+	case o.InMemory && dir != "":
+		err = errors.New("a store in memory has no directory")
+	case o.InMemory:
+		s.maxValue = 1 << 20
+		s.db, err = openBadger(badgerOptions("", o.Logger).WithInMemory(true).WithMemTableSize(32 << 20).WithValueThreshold(1 << 20))
+	case dir == "":
+		err = errors.New("no directory is given")
+	default:
+		err = s.openDir()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) openDir() (err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	m, err := readManifest(s.dir)
+	if err != nil {
+		return err
+	}
+	if s.lock, err = lockDir(s.dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.lock.release())
+		}
+	}()
+	if m == nil {
+		// Read again under the lock: another process may have made the store meanwhile.
+		if m, err = readManifest(s.dir); err == nil && m == nil {
+			m, err = newManifest(s.dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.enoughSpace(); err != nil {
+		return err // opening writes, too
+	}
+	o := badgerOptions(filepath.Join(s.dir, dbDir), s.logger)
+	if err := checkTables(o); err != nil {
+		return err
+	}
+	if s.db, err = openBadger(o); err != nil {
+		return err
+	}
+	if err = s.settle(m); err != nil {
+		return errors.Join(err, guard(s.db.Close), s.closeHead())
+	}
+	return nil
+}
+
+// settle holds the database against the manifest, and completes a new store.
+func (s *Store) settle(m *manifest) error {
+	want := append([]byte{formatVersion}, m.ID...)
+	var got []byte
+	err := s.read(func(txn *badger.Txn) (err error) {
+		got, err = value(txn, metaKey("format"))
+		return err
+	})
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound) && m.State == stateNew:
+		if err := s.write(func(txn *badger.Txn, _ *head) error { return txn.Set(metaKey("format"), want) }); err != nil {
+			return err
+		}
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return fmt.Errorf("%w: %s is empty, but the store was in use; restore it from a backup, or remove the whole directory to begin anew", trace.ErrDamaged, dbDir)
+	case err != nil:
+		return fmt.Errorf("%w: format: %w", trace.ErrDamaged, err)
+	case string(got) != string(want):
+		return fmt.Errorf("%w: %s belongs to another store than %s", trace.ErrDamaged, dbDir, manifestFile)
+	}
+	// A crash before this line finds the store "new" with its key in place, and comes here again.
+	if m.State == stateNew {
+		m.State = stateReady
+		if err := m.write(s.dir); err != nil {
+			return err
+		}
+	}
+	if err := s.openHead(); err != nil {
+		return err
+	}
+	return s.readable()
+}
+
+// readable reads what a start needs in any case, so that damage there is said now and not by the first request.
+func (s *Store) readable() error {
+	return s.read(func(txn *badger.Txn) error {
+		next, err := nextSequence(txn)
+		if err != nil || next == 0 {
+			return err
+		}
+		_, err = load(txn, next-1)
+		return err
+	})
+}
+
+// Close waits for running calls, writes what Badger still holds, and gives the directory free. Calls after it return
+// ErrClosed. It may be called more than once; later calls wait for the first and return nil.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := errors.Join(guard(s.db.Close), s.closeHead())
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	if err != nil {
+		return fmt.Errorf("close store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// read runs f in a transaction that sees the store as it is now.
+func (s *Store) read(f func(*badger.Txn) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return guard(func() error {
+		txn := s.db.NewTransaction(false)
+		defer txn.Discard()
+		return f(txn)
+	})
+}
+
+// write runs f in a transaction and makes it durable. f also moves the head on, if it writes what the head counts. An error that wraps trace.ErrRefused, as f's own do, means that
+// nothing was written; any other, that the outcome is not known.
+func (s *Store) write(f func(*badger.Txn, *head) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, ErrClosed)
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.broken != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, s.broken)
+	}
+	if err := s.enoughSpace(); err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	txn := s.db.NewTransaction(true)
+	defer txn.Discard()
+	to := s.head
+	if err := guard(func() error { return f(txn, &to) }); err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	// SyncWrites is on: Commit returns when the value log and the log of the memtable are synced.
+	if err := guard(txn.Commit); err != nil {
+		s.broken = fmt.Errorf("%w after a failed write: %w; restart to see what was written", ErrBroken, err)
+		return s.broken
+	}
+	if to == s.head {
+		return nil
+	}
+	s.head = to
+	if err := s.writeHead(); err != nil {
+		// It is durable all the same; only a later loss might go unnoticed.
+		s.logger.Warn("head of the store not written", "error", err)
+	}
+	return nil
+}
+
+// set puts a value of any size into txn. Badger's own error about one that is too large shows its first bytes, and what
+// people sent has no place in an error.
+func (s *Store) set(txn *badger.Txn, key, value []byte) error {
+	if len(value) > s.maxValue {
+		return fmt.Errorf("%w: %d bytes, at most %d can be stored", trace.ErrTooLarge, len(value), s.maxValue)
+	}
+	return txn.Set(key, value)
+}
+
+// enoughSpace looks whether the disk has room for a write. A look costs about a microsecond.
+func (s *Store) enoughSpace() error {
+	if s.dir == "" {
+		return nil
+	}
+	free, err := freeBytes(s.dir)
+	if err != nil {
+		return fmt.Errorf("how much of the disk is free: %w", err)
+	}
+	if free < s.minFree {
+		return fmt.Errorf("%w: %d MiB are free on the disk of %s, %d must be", ErrLowSpace, free>>20, s.dir, s.minFree>>20)
+	}
+	return nil
+}
+
+// guard turns a panic of Badger, which it raises where files are not as it left them, into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", trace.ErrDamaged, p)
+		}
+	}()
+	return f()
+}
+
+// unlimited is what freeBytes says where it does not know.
+const unlimited = math.MaxUint64
