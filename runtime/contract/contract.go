@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -20,6 +22,9 @@ type Contract struct {
 	digest   string
 	source   []byte
 	filename string
+
+	offered     *structpb.Value // capability types, as a fact for whoever demands another
+	offeredText string
 }
 
 func newContract(filename string, source []byte, message *caiov1.Contract) (*Contract, error) {
@@ -27,8 +32,13 @@ func newContract(filename string, source []byte, message *caiov1.Contract) (*Con
 	if err != nil {
 		return nil, fmt.Errorf("write the normal form of %s: %w", filename, err)
 	}
+	offered := make([]string, len(message.GetCapabilities()))
+	for i, capability := range message.GetCapabilities() {
+		offered[i] = capability.GetType()
+	}
 	return &Contract{
 		message: message, json: normal, digest: schema.Digest(normal), source: bytes.Clone(source), filename: filename,
+		offered: textList(offered), offeredText: strings.Join(offered, ", "),
 	}, nil
 }
 

@@ -18,7 +18,7 @@ type shape struct {
 	// Structs.
 	names  []string // in the order of the schema
 	fields map[string]*member
-	open   bool   // any field is allowed and none is judged
+	open   bool    // any field is allowed and none is judged
 	own    *member // guarantees: what types of the author's own must be
 
 	// Lists.
@@ -169,4 +169,3 @@ func newGuaranteeTypes(guarantees *shape) []guaranteeType {
 	}
 	return types
 }
-

@@ -1,0 +1,343 @@
+package contract
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// testService builds a service without CUE, which would take seconds for 10,000; TestParse shows that such messages are
+// what Parse makes.
+func testService(t testing.TB, revision uint64, m *caiov1.Contract) *Service {
+	t.Helper()
+	c, err := newContract(m.GetServiceId()+".yaml", nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Service{Contract: c, Revision: revision, Time: time.Unix(int64(revision), 0)}
+}
+
+func minBound(v float64) *caiov1.Bound { return &caiov1.Bound{Type: "min", Min: proto.Float64(v)} }
+func maxBound(v float64) *caiov1.Bound { return &caiov1.Bound{Type: "max", Max: proto.Float64(v)} }
+
+var someCapabilities = []string{"chat", "embedding", "search", "speech", "transcription", "image", "code", "summary", "translation", "ocr"}
+
+// randomService draws from few values, so that services share them and differ.
+func randomService(t testing.TB, random *rand.Rand, id string, revision uint64) *Service {
+	m := &caiov1.Contract{ServiceId: id, Name: id, Version: "1.0.0", Guarantees: map[string]*caiov1.Guarantee{}, Constraints: &caiov1.Constraints{RateLimit: &caiov1.RateLimit{}}}
+	for _, at := range random.Perm(len(someCapabilities))[:1+random.IntN(3)] {
+		m.Capabilities = append(m.Capabilities, &caiov1.Capability{Type: someCapabilities[at]})
+	}
+	if random.IntN(4) > 0 {
+		m.Guarantees["accuracy"] = &caiov1.Guarantee{Property: "accuracy", Bound: minBound(float64(random.IntN(100)) / 100)}
+	}
+	if random.IntN(4) > 0 {
+		m.Guarantees["latency"] = &caiov1.Guarantee{Property: []string{"p95_latency_ms", "max_latency_ms"}[random.IntN(2)], Bound: maxBound(float64(10 * (1 + random.IntN(100))))}
+	}
+	m.Constraints.RequiresGpu = random.IntN(4) == 0
+	m.Constraints.RequiresInternet = random.IntN(2) == 0
+	if random.IntN(2) == 0 {
+		m.Constraints.RateLimit.RequestsPerMinute = proto.Float64(float64(60 * (1 + random.IntN(50))))
+	}
+	return testService(t, revision, m)
+}
+
+func randomServices(t testing.TB, n int) []*Service {
+	random := rand.New(rand.NewPCG(1, uint64(n)))
+	services := make([]*Service, n)
+	for i := range services {
+		services[i] = randomService(t, random, fmt.Sprintf("service-%05d", i), uint64(i+1))
+	}
+	return services
+}
+
+// TestRegistryAgreesWithAListOfServices changes a registry at random and holds each snapshot against a plain map, and
+// every match against one that judges all services one by one.
+func TestRegistryAgreesWithAListOfServices(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	registry, model := NewRegistry(), map[string]*Service{}
+	type snapshot struct {
+		registry *Registry
+		digest   string
+		ids      []string
+	}
+	var past []snapshot
+	for step := range 600 {
+		id := fmt.Sprintf("s%d", random.IntN(90))
+		if random.IntN(3) == 0 {
+			registry = registry.Without(id)
+			delete(model, id)
+		} else {
+			s := randomService(t, random, id, uint64(step))
+			registry = registry.With(s)
+			model[id] = s
+		}
+		compareRegistry(t, registry, model)
+		request := randomRequest(random)
+		for _, listAll := range []bool{false, true} {
+			compareMatch(t, registry, model, request, listAll)
+		}
+		if step%50 == 0 {
+			past = append(past, snapshot{registry, registry.Digest(), idsOf(registry)})
+		}
+	}
+	for i, s := range past {
+		fresh := NewRegistry(slices.Collect(s.registry.All())...)
+		if s.registry.Digest() != s.digest || fresh.Digest() != s.digest || !slices.Equal(idsOf(s.registry), s.ids) {
+			t.Errorf("snapshot %d changed after it was taken", i)
+		}
+	}
+}
+
+func idsOf(r *Registry) []string {
+	ids := []string{}
+	for s := range r.All() {
+		ids = append(ids, s.ID())
+	}
+	return ids
+}
+
+func compareRegistry(t *testing.T, r *Registry, model map[string]*Service) {
+	t.Helper()
+	if r.Len() != len(model) || len(idsOf(r)) != len(model) || !slices.IsSorted(idsOf(r)) {
+		t.Fatalf("%d services, want %d: %v", r.Len(), len(model), idsOf(r))
+	}
+	for id, want := range model {
+		if got, ok := r.Get(id); !ok || got != want {
+			t.Fatalf("%s: got %v, want the one put in last", id, got)
+		}
+	}
+	if _, ok := r.Get("nobody"); ok {
+		t.Fatal("found a service that was never there")
+	}
+	for name, set := range r.capabilities {
+		if set.empty() {
+			t.Fatalf("capability %s: an empty set is kept", name)
+		}
+	}
+}
+
+func randomRequest(random *rand.Rand) *caiov1.Request {
+	q := &caiov1.Request{Guarantees: map[string]*caiov1.Demand{}, Constraints: &caiov1.Demands{}}
+	for range random.IntN(3) {
+		if c := someCapabilities[random.IntN(len(someCapabilities))]; !slices.Contains(q.Capabilities, c) {
+			q.Capabilities = append(q.Capabilities, c)
+		}
+	}
+	if random.IntN(2) == 0 {
+		q.Match = "any"
+	}
+	if random.IntN(2) == 0 {
+		q.Guarantees["accuracy"] = &caiov1.Demand{Min: proto.Float64(random.Float64())}
+	}
+	if random.IntN(2) == 0 {
+		q.Guarantees["latency"] = &caiov1.Demand{Property: []string{"", "p95_latency_ms"}[random.IntN(2)], Max: proto.Float64(1000 * random.Float64())}
+	}
+	if random.IntN(2) == 0 {
+		q.Constraints.RequiresGpu = proto.Bool(random.IntN(2) == 0)
+	}
+	if random.IntN(4) == 0 {
+		q.Constraints.RequestsPerSecond = proto.Float64(float64(random.IntN(50)))
+	}
+	return q
+}
+
+func compareMatch(t *testing.T, r *Registry, model map[string]*Service, q *caiov1.Request, listAll bool) {
+	t.Helper()
+	m, err := r.Match(q, listAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range m.Services {
+		got[s.ID()] = "matches"
+	}
+	for _, c := range m.Fallen {
+		got[c.ServiceId] = c.Outcome
+		if len(c.Reasons) == 0 {
+			t.Fatalf("%s fell without a reason", c.ServiceId)
+		}
+	}
+	unlisted := 0
+	for id, s := range model {
+		want := plainOutcome(s.Message(), q)
+		if want == "none" {
+			if !listAll {
+				unlisted++
+				want = ""
+			} else {
+				want = "capability"
+			}
+		}
+		if got[id] != want {
+			t.Fatalf("%s: %q, want %q, for %v of %v", id, got[id], want, q, s.Message())
+		}
+	}
+	if unlisted != m.Unlisted || len(m.Services)+len(m.Fallen)+m.Unlisted != len(model) {
+		t.Fatalf("%d unlisted, want %d", m.Unlisted, unlisted)
+	}
+	if !slices.IsSortedFunc(m.Services, func(a, b *Service) int { return compareText(a.ID(), b.ID()) }) ||
+		!slices.IsSortedFunc(m.Fallen, func(a, b *caiov1.Candidate) int { return compareText(a.ServiceId, b.ServiceId) }) {
+		t.Fatal("not sorted by id")
+	}
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// plainOutcome is the rule book written down a second time, for the demands that randomRequest makes. "none": offers
+// nothing of what is asked.
+func plainOutcome(c *caiov1.Contract, q *caiov1.Request) string {
+	offered := 0
+	for _, want := range q.Capabilities {
+		if slices.ContainsFunc(c.Capabilities, func(has *caiov1.Capability) bool { return has.Type == want }) {
+			offered++
+		}
+	}
+	switch {
+	case len(q.Capabilities) > 0 && offered == 0:
+		return "none"
+	case q.Match != "any" && offered < len(q.Capabilities):
+		return "capability"
+	}
+	if d := q.Guarantees["accuracy"]; d != nil {
+		if g := c.Guarantees["accuracy"]; g == nil || g.Bound.GetMin() < d.GetMin() {
+			return "guarantee"
+		}
+	}
+	if d := q.Guarantees["latency"]; d != nil {
+		if g := c.Guarantees["latency"]; g == nil || g.Bound.GetMax() > d.GetMax() || d.Property != "" && d.Property != g.Property {
+			return "guarantee"
+		}
+	}
+	if q.Constraints.RequiresGpu != nil && !*q.Constraints.RequiresGpu && c.Constraints.RequiresGpu {
+		return "constraint"
+	}
+	if want := q.Constraints.RequestsPerSecond; want != nil {
+		if has := c.Constraints.RateLimit.RequestsPerMinute; has == nil || *has < *want*60 {
+			return "constraint"
+		}
+	}
+	return "matches"
+}
+
+func TestOfTwoServicesWithOneIDTheLaterCounts(t *testing.T) {
+	a := testService(t, 4, &caiov1.Contract{ServiceId: "a", Capabilities: []*caiov1.Capability{{Type: "chat"}}})
+	again := testService(t, 3, &caiov1.Contract{ServiceId: "a", Capabilities: []*caiov1.Capability{{Type: "code"}}})
+	for name, r := range map[string]*Registry{"at once": NewRegistry(a, again), "one by one": NewRegistry().With(a).With(again)} {
+		if got, _ := r.Get("a"); r.Len() != 1 || got != again {
+			t.Errorf("%s: %d services, %v", name, r.Len(), got)
+		}
+		if r.Revision() != 4 {
+			t.Errorf("%s: revision %d, want 4, the highest seen", name, r.Revision())
+		}
+		if r.NearestCapability("chat") == "chat" {
+			t.Errorf("%s: the capability of the replaced contract is still on offer", name)
+		}
+	}
+}
+
+func TestRevisionsCountChanges(t *testing.T) {
+	s := testService(t, 7, &caiov1.Contract{ServiceId: "a"})
+	r := NewRegistry().With(s)
+	gone := r.Without("a")
+	if r.Revision() != 7 || gone.Revision() != 8 || gone.Len() != 0 {
+		t.Errorf("revisions %d and %d with %d services, want 7, 8, 0", r.Revision(), gone.Revision(), gone.Len())
+	}
+	if gone.Without("a") != gone {
+		t.Error("removing nobody made a new snapshot")
+	}
+	at := r.At(40)
+	if at.Revision() != 40 || at.Digest() != r.Digest() || r.Revision() != 7 {
+		t.Errorf("At(40): revision %d, before %d", at.Revision(), r.Revision())
+	}
+}
+
+func TestDigestIsOfIDsAndContractsOnly(t *testing.T) {
+	services := randomServices(t, 20)
+	forward, backward := NewRegistry(), NewRegistry()
+	for i := range services {
+		forward = forward.With(services[i])
+		last := *services[len(services)-1-i]
+		last.Revision, last.Time = 99, time.Now()
+		backward = backward.With(&last)
+	}
+	if forward.Digest() != backward.Digest() {
+		t.Error("the digest depends on the order or the revisions")
+	}
+	if forward.Without(services[0].ID()).Digest() == forward.Digest() {
+		t.Error("the digest does not tell a service is gone")
+	}
+}
+
+func BenchmarkRegistryWith(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		services := randomServices(b, n)
+		r := NewRegistry(services...)
+		b.Run(fmt.Sprintf("replace/%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				r.With(services[i%n])
+			}
+		})
+		b.Run(fmt.Sprintf("remove/%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				r.Without(services[i%n].ID())
+			}
+		})
+	}
+	// The worst case for the index: every service has a capability of its own.
+	services := make([]*Service, 10_000)
+	for i := range services {
+		id := fmt.Sprintf("service-%05d", i)
+		services[i] = testService(b, 1, &caiov1.Contract{ServiceId: id, Capabilities: []*caiov1.Capability{{Type: id}}})
+	}
+	r := NewRegistry(services...)
+	b.Run("distinct/10000", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			r.With(services[i%len(services)])
+		}
+	})
+	b.Run("build/10000", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			NewRegistry(services...)
+		}
+	})
+}
+
+func BenchmarkMatch(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		r := NewRegistry(randomServices(b, n)...)
+		for name, q := range map[string]*caiov1.Request{
+			"all-pass":  {Capabilities: []string{"chat"}},
+			"some-fail": {Capabilities: []string{"chat"}, Guarantees: map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(0.5)}, "latency": {Max: proto.Float64(500)}}, Constraints: &caiov1.Demands{RequiresGpu: proto.Bool(false)}},
+			"few":       {Capabilities: []string{"chat", "code", "ocr"}},
+			"everybody": {Guarantees: map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(0.5)}}},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := r.Match(q, false); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
