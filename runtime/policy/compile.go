@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -41,7 +42,7 @@ func everyFault(modules map[string]*ast.Module, conflict func([]string) (bool, e
 		c := newCompiler().WithPathConflictsCheck(conflict)
 		c.Compile(rest)
 		if !c.Failed() {
-			return faults
+			return append(faults, misplaced(c)...)
 		}
 		removed := false
 		for _, e := range c.Errors {
@@ -65,7 +66,10 @@ func consequence(e *ast.Error, gone []string) bool {
 	if strings.HasPrefix(e.Message, "import ") && strings.HasSuffix(e.Message, "unused") {
 		return true
 	}
-	return slices.ContainsFunc(gone, func(name string) bool { return name != "" && strings.Contains(e.Message, name) })
+	words := strings.FieldsFunc(e.Message, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	return slices.ContainsFunc(gone, func(name string) bool { return slices.Contains(words, name) })
 }
 
 // remove takes the rules that stand at loc out of modules, and returns their name.
@@ -166,8 +170,8 @@ func judges(r *ast.Rule, word string) bool {
 // misplaced finds judgements in packages where nobody looks for them, unless another rule reads them.
 func misplaced(c *ast.Compiler) Faults {
 	var faults Faults
-	for _, m := range c.Modules {
-		if kind, _ := kindOf(m.Package); kind != "" {
+	for file, m := range c.Modules {
+		if kind, _ := kindOf(m.Package); kind != "" || isTest(file) {
 			continue
 		}
 		for _, r := range m.Rules {

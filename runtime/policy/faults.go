@@ -50,7 +50,7 @@ func (f Faults) sorted() Faults {
 func faultAt(loc *ast.Location, format string, args ...any) *caiov1.Fault {
 	f := &caiov1.Fault{Message: clean(fmt.Sprintf(format, args...))}
 	if loc != nil {
-		f.File, f.Line, f.Column = clean(loc.File), int32(loc.Row), int32(loc.Col)
+		f.File, f.Line, f.Column = clean(loc.File), int32(loc.Row), int32(max(loc.Col, 1))
 	}
 	return f
 }

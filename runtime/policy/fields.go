@@ -25,6 +25,7 @@ type field struct {
 	unknown   string   // the part that does not exist there; empty: every part exists
 	allowed   []string // instead of unknown; nil: nothing may follow
 	mayMissed bool     // the value need not be there
+	text      bool     // the value is text wherever it is there
 }
 
 // look follows ref, which begins with input, through the vocabulary as far as its parts are known.
@@ -85,12 +86,14 @@ func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f 
 	default:
 		f.mayMissed = f.mayMissed || fd.HasPresence()
 	}
-	if len(parts) > 0 {
-		if name, ok := parts[0].Value.(ast.String); ok {
-			f.unknown = string(name)
-		}
-		f.mayMissed = true
+	if len(parts) == 0 {
+		f.text = fd.Kind() == protoreflect.StringKind
+		return f
 	}
+	if name, ok := parts[0].Value.(ast.String); ok {
+		f.unknown = string(name)
+	}
+	f.mayMissed = true
 	return f
 }
 

@@ -110,7 +110,7 @@ func (s *session) run(p *prepared, input *ast.Term) (found []finding, broken []t
 		WithTransaction(s.txn).
 		WithCancel(s.cancel).
 		WithInput(input).
-		WithIndexing(true).
+		WithIndexing(s.set.index).
 		WithEarlyExit(true).
 		WithMetrics(metrics.NoOp()).
 		WithSeed(strings.NewReader("")). // nothing random is left in the language

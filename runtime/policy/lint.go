@@ -11,9 +11,15 @@ import (
 // lint finds what compiles but is probably not meant, in compiled modules.
 func lint(c *ast.Compiler, where []*origin) Faults {
 	var faults Faults
+	speaking := make(map[string]bool)
+	for _, o := range where {
+		speaking[o.rule.Package] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {
 		m := c.Modules[name]
-		faults = append(faults, silent(m)...)
+		if !speaking[packageName(m.Package)] {
+			faults = append(faults, silent(m)...)
+		}
 		for _, r := range m.Rules {
 			faults = append(faults, unknownFields(m, r)...)
 		}
@@ -30,10 +36,10 @@ func lint(c *ast.Compiler, where []*origin) Faults {
 // silent finds packages that lie where judgements are looked for and hold none.
 func silent(m *ast.Module) Faults {
 	kind, word := kindOf(m.Package)
-	if kind == "" || len(m.Rules) == 0 || slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return trimMark(headName(r)) == word }) {
+	if kind == "" || len(m.Rules) == 0 {
 		return nil
 	}
-	return Faults{faultAt(m.Package.Location, "package %s has no %s in this file, so nothing here refuses of its own accord; helpers belong in another package, such as caio.lib",
+	return Faults{faultAt(m.Package.Location, "package %s has no %s, so nothing here refuses of its own accord; helpers belong in another package, such as caio.lib",
 		packageName(m.Package), word)}
 }
 

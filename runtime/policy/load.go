@@ -69,7 +69,7 @@ func Load(fsys fs.FS) (*Set, error) {
 
 // finish fills in what follows from the compiled modules.
 func (s *Set) finish() error {
-	s.read = readsOf(s.compiler)
+	s.read, s.index = readsOf(s.compiler), indexable(s.compiler)
 	for _, o := range s.where {
 		o.complete(s.compiler)
 		s.rules = append(s.rules, o.rule)
@@ -162,13 +162,15 @@ func (t *tree) add(fsys fs.FS, name string, entry fs.DirEntry) error {
 	switch {
 	case isData:
 		t.data = append(t.data, f)
-	case strings.HasSuffix(lower, "_test.rego"):
+	case isTest(name):
 		t.tests = append(t.tests, f)
 	default:
 		t.modules = append(t.modules, f)
 	}
 	return nil
 }
+
+func isTest(name string) bool { return strings.HasSuffix(strings.ToLower(name), "_test.rego") }
 
 // parse parses every module, tests too if asked for, and returns those that could be parsed.
 func (t *tree) parse(tests bool) (map[string]*ast.Module, Faults) {
@@ -179,12 +181,12 @@ func (t *tree) parse(tests bool) (map[string]*ast.Module, Faults) {
 		files = slices.Concat(files, t.tests)
 	}
 	for _, f := range files {
+		if blank(f.content) { // a file that is switched off, or hides another in an overlay
+			continue
+		}
 		m, err := parse(f.path, f.content)
 		if err != nil {
 			faults = append(faults, faultsOf(f.path, err)...)
-			continue
-		}
-		if m == nil { // nothing but white space and comments
 			continue
 		}
 		modules[f.path] = m
@@ -195,6 +197,16 @@ func (t *tree) parse(tests bool) (map[string]*ast.Module, Faults) {
 		}
 	}
 	return modules, faults
+}
+
+// blank tells whether a module holds nothing but white space and comments.
+func blank(content []byte) bool {
+	for line := range bytes.Lines(content) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // documents merges the data files, each at the path of its directory.

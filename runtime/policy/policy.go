@@ -73,6 +73,7 @@ type Set struct {
 	patterns cache.InterQueryValueCache // compiled regular expressions and globs; has its own lock
 
 	read  *paths // what of input the rules read
+	index bool   // OPA's rule index may be used
 	where []*origin
 
 	route judgement

@@ -18,20 +18,7 @@ type reading struct {
 // readingsOf returns what a compiled rule reads of input, in order of appearance. A variable that is assigned a part of
 // input counts as that part.
 func readingsOf(r *ast.Rule) []reading {
-	held := make(map[ast.Var]ast.Ref)
-	ast.WalkExprs(r, func(e *ast.Expr) bool {
-		if e.Negated || !e.IsEquality() && !e.IsAssignment() {
-			return false
-		}
-		for i, other := range []int{1, 0} {
-			v, isVar := e.Operand(i).Value.(ast.Var)
-			ref, isRef := e.Operand(other).Value.(ast.Ref)
-			if isVar && isRef && fromInput(ref, held) != nil {
-				held[v] = fromInput(ref, held)
-			}
-		}
-		return false
-	})
+	held := heldBy(r)
 	var found []reading
 	for ; r != nil; r = r.Else {
 		ast.NewGenericVisitor(func(x any) bool {
@@ -54,6 +41,25 @@ func readingsOf(r *ast.Rule) []reading {
 		}).Walk(r)
 	}
 	return found
+}
+
+// heldBy returns which part of input each variable of r is assigned.
+func heldBy(r *ast.Rule) map[ast.Var]ast.Ref {
+	held := make(map[ast.Var]ast.Ref)
+	ast.WalkExprs(r, func(e *ast.Expr) bool {
+		if e.Negated || !e.IsEquality() && !e.IsAssignment() {
+			return false
+		}
+		for i, other := range []int{1, 0} {
+			v, isVar := e.Operand(i).Value.(ast.Var)
+			ref, isRef := e.Operand(other).Value.(ast.Ref)
+			if isVar && isRef && fromInput(ref, held) != nil {
+				held[v] = fromInput(ref, held)
+			}
+		}
+		return false
+	})
+	return held
 }
 
 // fromInput returns ref as it begins with input, nil if it does not.
@@ -127,8 +133,12 @@ func (p *paths) under(name string) *paths {
 
 // complete fills in what only the compiled rule tells.
 func (o *origin) complete(c *ast.Compiler) {
-	annotations := c.GetAnnotationSet()
-	for _, ref := range annotations.Chain(o.inner) {
+	o.facts = factsOf(o.inner, c)
+	if o.chain != nil { // METADATA stands above the first body and means all of them
+		o.rule.Title, o.rule.Invariant = o.chain.rule.Title, o.chain.rule.Invariant
+		return
+	}
+	for _, ref := range c.GetAnnotationSet().Chain(o.inner) {
 		a := ref.Annotations
 		if a == nil {
 			continue
@@ -140,10 +150,6 @@ func (o *origin) complete(c *ast.Compiler) {
 			o.rule.Invariant = clean(id)
 		}
 	}
-	if o.chain != nil && o.rule.Title == "" { // METADATA stands above the first body only
-		o.rule.Title = o.chain.rule.Title
-	}
-	o.facts = factsOf(o.inner, c)
 }
 
 // factsOf chooses, of what r and the helpers it calls read, what may be shown as facts: the longest constant paths below
@@ -183,6 +189,47 @@ func showable(path []string) bool {
 }
 
 func (r reading) name() string { return clean(strings.Join(r.path, ".")) }
+
+// indexable tells whether OPA's rule index may be used. The index takes `startswith(x, "a")` for false when x is no text,
+// where evaluation takes it for an error, and an error must refuse; so it may only see x that is always text. Every field
+// of a contract or a request is of its own type; what their authors put into free objects is not.
+func indexable(c *ast.Compiler) bool {
+	safe := true
+	for _, m := range c.Modules {
+		for _, r := range m.Rules {
+			held, args := heldBy(r), varsOf(r.Head.Args)
+			ast.WalkExprs(r, func(e *ast.Expr) bool {
+				if !e.IsCall() {
+					return false
+				}
+				switch e.Operator().String() {
+				case "startswith", "endswith", "glob.match", "strings.any_prefix_match", "strings.any_suffix_match":
+					for _, operand := range e.Operands() {
+						safe = safe && isText(operand, held, args)
+					}
+				}
+				return false
+			})
+		}
+	}
+	return safe
+}
+
+// isText tells whether the operand of a call is text wherever it is defined, or what no index looks at: indexes are made
+// over input and over the arguments of functions.
+func isText(operand *ast.Term, held map[ast.Var]ast.Ref, args ast.VarSet) bool {
+	var ref ast.Ref
+	switch v := operand.Value.(type) {
+	case ast.Var:
+		if args.Contains(v) {
+			return false
+		}
+		ref = held[v]
+	case ast.Ref:
+		ref = fromInput(v, held)
+	}
+	return ref == nil || look(ref).text
+}
 
 // orNothing turns "nothing is read" into a tree that reads nothing, since a nil tree means the same but is harder to see.
 func (p *paths) orNothing() *paths {
