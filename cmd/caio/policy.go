@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/smarthausgroup/caio/runtime/policy"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+func newPolicyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Check, test, format and list policies",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand())
+	return cmd
+}
+
+func newPolicyCheckCommand() *cobra.Command {
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Compile a policy set and tell everything that is wrong or odd about it",
+		Long: "Compile the policy set in DIR (without it, the embedded one) as serve and decide do, and tell every fault at once.\n" +
+			"Warnings tell what compiles but is probably not meant, such as a field that no contract has.",
+		Example: "  caio policy check policies/\n  caio policy check --policy-overlay mine/ --strict",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	out, sources := addOutput(cmd), addPolicySources(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 1 on warnings too")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := sources.argument(args); err != nil {
+			return err
+		}
+		set, err := sources.load()
+		var faults policy.Faults
+		if err != nil && !errors.As(err, &faults) {
+			return failed(err)
+		}
+		report := policyReport{Faults: sources.placed(faults), Warnings: []*caiov1.Fault{}}
+		if set != nil {
+			report.Rules, report.Digest, report.Warnings = set.Len(), set.Digest(), sources.placed(set.Warnings())
+			report.Uncovered = set.Uncovered()
+		}
+		if err := report.write(cmd.OutOrStdout(), out.json()); err != nil {
+			return err
+		}
+		switch {
+		case len(faults) > 0, strict && len(report.Warnings) > 0:
+			return refused(nil)
+		case report.Rules == 0:
+			return refused(errors.New("no policies here: a policy is a rule deny or violation in a file *.rego"))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// policyReport is what check prints.
+type policyReport struct {
+	Rules     int             `json:"rules"`
+	Digest    string          `json:"digest"`
+	Faults    []*caiov1.Fault `json:"faults"`
+	Warnings  []*caiov1.Fault `json:"warnings"`
+	Uncovered []string        `json:"uncovered"` // invariants that no rule stands for
+}
+
+func (r policyReport) write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		if r.Uncovered == nil {
+			r.Uncovered = []string{}
+		}
+		return document(w, r)
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintf(w, "%s%s\n", policy.Place(f), f.GetMessage())
+	}
+	for _, f := range r.Warnings {
+		fmt.Fprintf(w, "%swarning: %s\n", policy.Place(f), f.GetMessage())
+	}
+	if len(r.Faults) > 0 {
+		fmt.Fprintf(w, "%s, %s\n", count(len(r.Faults), "fault"), count(len(r.Warnings), "warning"))
+		return nil
+	}
+	fmt.Fprintf(w, "%s, %s, digest %.12s\n", count(r.Rules, "rule"), count(len(r.Warnings), "warning"), r.Digest)
+	for _, id := range r.Uncovered {
+		fmt.Fprintf(w, "no rule stands for %s; 'caio serve' does not run with this set outside of --insecure-dev\n", id)
+	}
+	return nil
+}
+
+// count writes a number and what is counted.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
+func newPolicyListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the rules of a policy set, sorted by file and line",
+		Example: "  caio policy list\n  caio policy list --policies policies/ -o json",
+		Args:    cobra.NoArgs,
+	}
+	out, sources := addOutput(cmd), addPolicySources(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		set, err := sources.load()
+		if err != nil {
+			return refused(err)
+		}
+		rules := set.Rules()
+		if out.json() {
+			if rules == nil {
+				rules = []policy.Rule{}
+			}
+			return document(cmd.OutOrStdout(), rules)
+		}
+		rows := make([][]string, 0, len(rules))
+		for _, r := range rules {
+			rows = append(rows, []string{r.ID, r.Kind, orDash(r.Invariant), orDash(r.Title), fmt.Sprintf("%s:%d", r.File, r.Line)})
+		}
+		return table(cmd.OutOrStdout(), []string{"RULE", "KIND", "INVARIANT", "TITLE", "PLACE"}, rows)
+	}
+	return cmd
+}
+
+// argument takes a command's [DIR], which means what --policies means.
+func (s *policySources) argument(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if s.dir != "" {
+		return fmt.Errorf("DIR and --policies name the same thing; give one of them")
+	}
+	s.dir = args[0]
+	return nil
+}
+
+// placed returns faults under paths that an editor can open, where there is but one directory they can be in.
+func (s *policySources) placed(faults []*caiov1.Fault) []*caiov1.Fault {
+	placed := make([]*caiov1.Fault, len(faults))
+	for i, f := range faults {
+		placed[i] = proto.CloneOf(f)
+		if s.dir != "" && s.overlay == "" && f.GetFile() != "" {
+			placed[i].File = filepath.Join(s.dir, filepath.FromSlash(f.GetFile()))
+		}
+	}
+	return placed
+}
