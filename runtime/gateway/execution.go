@@ -63,7 +63,7 @@ func (x *execution) run(ctx context.Context) (*caiov1.Result, error) {
 			return nil, interrupted(ctx)
 		}
 		if err != nil {
-			return nil, broken(err, "service %s: its adapter broke down: %v", x.service.id, err)
+			return nil, broken(err, "service %s: run its adapter: %v", x.service.id, err)
 		}
 		state = reply.State
 		next, result, err := x.act(ctx, reply.Actions)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ import (
 func TestStartBringsIntentAndContract(t *testing.T) {
 	contract := contractAt("https://service.test/v1")
 	contract.Api.Endpoints = []*caiov1.Endpoint{{Path: "/chat", Method: "POST"}}
-	contract.Adapter.Settings = settings(t, map[string]any{"model": "m", "a": 1})
+	contract.Adapter.Settings = settings(t, map[string]any{"model": "m", "a": 1, "timeout_ms": 5000})
 	contract.Adapter.Auth = &caiov1.Auth{Scheme: "bearer", Secret: "key"}
 	var got adapter.Event
 	_, e := execute(t.Context(), t, open(t, gateway.Options{}), gateway.Call{
@@ -247,5 +248,29 @@ func TestServiceThatCannotBeExecutedSaysWhatToChange(t *testing.T) {
 				t.Error("no next step")
 			}
 		})
+	}
+}
+
+func TestCostIsObservedWhereItIsKnown(t *testing.T) {
+	price := 0.5
+	priced := contractAt("http://service.test")
+	priced.Cost = &caiov1.Cost{PerToken: &caiov1.TokenCost{In: &price, Out: &price}, Currency: "EUR"}
+	g := open(t, gateway.Options{})
+	for raw, want := range map[string]string{
+		`{"usage":{"input_tokens":3,"output_tokens":1}}`: "2 EUR",
+		`{}`: "unknown",
+	} {
+		out, e := execute(t.Context(), t, g, gateway.Call{Contract: priced, Adapter: replies{adapter.KindStart: {Actions: []adapter.Action{{Kind: adapter.ActionDone, Data: []byte(raw)}}}}})
+		got := "unknown"
+		if out.Observed.Cost != nil {
+			got = fmt.Sprint(out.Observed.GetCost(), " ", out.Observed.GetCurrency())
+		}
+		if e != nil || got != want || want == "unknown" && out.Observed.GetCurrency() != "" {
+			t.Errorf("%s cost %s, want %s; %v", raw, got, want, e)
+		}
+	}
+	out, e := execute(t.Context(), t, g, gateway.Call{Contract: priced, Adapter: replies{adapter.KindStart: fail(adapter.Action{Message: "no"})}})
+	if wantCode(t, e, gateway.CodeExecution, "no"); out.Observed.Cost != nil {
+		t.Error("nobody knows what a failure cost")
 	}
 }

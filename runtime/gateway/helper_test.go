@@ -221,3 +221,10 @@ func bubble(t *testing.T, o gateway.Options, h http.HandlerFunc) (*gateway.Gatew
 	})
 	return g, contractAt("http://service.test")
 }
+
+// replies is an adapter that always replies the same to one kind of event.
+type replies map[adapter.EventKind]adapter.Reply
+
+func (r replies) Step(_ context.Context, _ []byte, ev adapter.Event) (adapter.Reply, error) {
+	return r[ev.Kind], nil
+}

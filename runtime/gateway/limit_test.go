@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,18 @@ import (
 
 func TestServiceAtItsLimitIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var now, most int
-		g, contract := bubble(t, gateway.Options{MaxQueue: 3}, func(w http.ResponseWriter, r *http.Request) {
-			now++
+		count := func(by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			now += by
 			most = max(most, now)
+		}
+		g, contract := bubble(t, gateway.Options{MaxQueue: 3}, func(w http.ResponseWriter, r *http.Request) {
+			count(1)
 			pause(r, time.Second)
-			now--
+			count(-1)
 		})
 		limit := int32(2)
 		contract.Constraints.MaxConcurrentRequests = &limit

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,15 +211,15 @@ func request(c net.Conn, n int) string {
 func TestConnectionThatBreaksBeforeTheAnswer(t *testing.T) {
 	for method, want := range map[string]int{"GET": 3, "DELETE": 3, "POST": 1, "PATCH": 1} {
 		t.Run(method, func(t *testing.T) {
-			var seen int
+			var seen atomic.Int64
 			base := raw(t, func(_ int, c net.Conn) {
 				request(c, 0)
-				seen++
+				seen.Add(1)
 			})
 			out, e := execute(t.Context(), t, open(t, gateway.Options{Backoff: time.Nanosecond}), gateway.Call{Contract: contractAt(base), Adapter: caller(adapter.Action{Method: method, URL: "/"})})
 			wantCode(t, e, gateway.CodeExecution)
-			if seen != want || out.Observed.GetCalls() != int32(want) || !e.Retryable {
-				t.Errorf("seen %d times, observed %v, %+v", seen, out.Observed, e)
+			if seen.Load() != int64(want) || out.Observed.GetCalls() != int32(want) || !e.Retryable {
+				t.Errorf("seen %d times, observed %v, %+v", seen.Load(), out.Observed, e)
 			}
 		})
 	}
@@ -227,10 +228,10 @@ func TestConnectionThatBreaksBeforeTheAnswer(t *testing.T) {
 // net/http repeats a POST by itself when it carries an Idempotency-Key and the pooled connection dies; an upstream
 // that does not know the header would work, and charge, twice.
 func TestPostOnADyingPooledConnectionIsSentOnce(t *testing.T) {
-	var posts int
+	var posts atomic.Int64
 	base := raw(t, func(_ int, c net.Conn) {
 		for strings.HasPrefix(request(c, 4), "POST") {
-			if posts++; posts == 2 {
+			if posts.Add(1) == 2 {
 				return
 			}
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -244,8 +245,8 @@ func TestPostOnADyingPooledConnectionIsSentOnce(t *testing.T) {
 	_, e := execute(t.Context(), t, g, call)
 	wantCode(t, e, gateway.CodeExecution)
 	g.Close() // ends the server's wait for more requests
-	if posts != 2 {
-		t.Errorf("the upstream worked %d times, want 2", posts)
+	if posts.Load() != 2 {
+		t.Errorf("the upstream worked %d times, want 2", posts.Load())
 	}
 }
 
@@ -322,9 +323,10 @@ func TestHalfOpenCircuitLetsOneCallThrough(t *testing.T) {
 // A caller that gives up says nothing about the service, but a probe must not leave the circuit waiting for ever.
 func TestCanceledCallsDoNotOpenTheCircuitAndCanceledProbesDoNotJamIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := true
+		var hang atomic.Bool
+		hang.Store(true)
 		g, contract := bubble(t, gateway.Options{Breaker: gateway.Breaker{Failures: 2, Of: 2, Open: time.Minute}}, func(w http.ResponseWriter, r *http.Request) {
-			if hang {
+			if hang.Load() {
 				<-r.Context().Done()
 			}
 		})
@@ -347,7 +349,7 @@ func TestCanceledCallsDoNotOpenTheCircuitAndCanceledProbesDoNotJamIt(t *testing.
 		wantCode(t, short(time.Second), gateway.CodeTimeout) // the probe
 		wantCode(t, short(time.Second), gateway.CodeCircuitOpen)
 		time.Sleep(time.Minute)
-		hang = false
+		hang.Store(false)
 		if e := short(time.Second); e != nil {
 			t.Error(e)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -53,7 +54,8 @@ type endpointView struct {
 	Method string `json:"method"`
 }
 
-// timeoutSetting is the one adapter setting that the host reads: the time one try may take, in milliseconds.
+// timeoutSetting is the one adapter setting that is the host's: the time one try may take, in milliseconds. Guests do
+// not see it, so that they may refuse settings that they do not know.
 const timeoutSetting = "timeout_ms"
 
 func newService(c *caiov1.Contract, o *Options) (*service, error) {
@@ -120,7 +122,9 @@ func guestView(c *caiov1.Contract) ([]byte, error) {
 		view.Endpoints = append(view.Endpoints, endpointView{e.GetPath(), e.GetMethod()})
 	}
 	if settings := c.GetAdapter().GetSettings(); settings != nil {
-		raw, err := schema.JSON(settings)
+		rest := &structpb.Struct{Fields: maps.Clone(settings.GetFields())}
+		delete(rest.Fields, timeoutSetting)
+		raw, err := schema.JSON(rest)
 		if err != nil {
 			return nil, err
 		}
