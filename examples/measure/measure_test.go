@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,6 +25,9 @@ func TestEveryContractPromisesWhatIsMeasured(t *testing.T) {
 		// A promise far below is true and useless: nobody would find the service.
 		if result.Accuracy-s.AccuracyMin > 0.02 {
 			t.Errorf("%s promises %.2f and keeps %.4f: promise more", s.ServiceID, s.AccuracyMin, result.Accuracy)
+		}
+		if stated := fmt.Sprintf("measured: %.3f", result.Accuracy); !strings.Contains(string(s.Source), stated) {
+			t.Errorf("the comment in %s should say %q", s.File, stated)
 		}
 		if again := judged(t, s); again.Accuracy != result.Accuracy || again.Sure != result.Sure {
 			t.Errorf("%s: %.4f sure %.4f, then %.4f sure %.4f", s.ServiceID, result.Accuracy, result.Sure, again.Accuracy, again.Sure)

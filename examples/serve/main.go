@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -31,13 +32,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, flag.Args()); err != nil {
+	if err := run(ctx, os.Stdout, *addr, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "serve:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, addr string, ids []string) error {
+func run(ctx context.Context, w io.Writer, addr string, ids []string) error {
 	chosen, err := choose(ids)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func run(ctx context.Context, addr string, ids []string) error {
 			cancel() // the services that listen already
 			return errors.Join(err, group.Wait())
 		}
-		fmt.Printf("%-16s http://%s\n", s.ServiceID, listener.Addr())
+		fmt.Fprintf(w, "%-16s http://%s\n", s.ServiceID, listener.Addr())
 		group.Go(func() error {
 			options := service.Options{Logger: log.With("service", s.ServiceID)}
 			if err := service.Serve(ctx, listener, s.New(), s.ForService(), options); err != nil {
