@@ -93,7 +93,7 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 		return a
 	}
 	t := newTry(ctx, x.service.timeout)
-	resp, hops, err := x.send(t.ctx, r)
+	resp, taken, err := x.send(t.ctx, r)
 	if err == nil {
 		a.read(x, t, p, resp, r)
 		if a.stream != nil {
@@ -106,7 +106,7 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 	}
 	t.end()
 	x.report(ctx, p, a, time.Since(t.began))
-	if a.again = a.worthRepeating(r.idempotent(), hops); a.again {
+	if a.again = a.worthRepeating(r.idempotent(), taken); a.again {
 		a.again = a.schedule(ctx, n, &x.gateway.options)
 	}
 	return a
@@ -185,9 +185,9 @@ func (x *execution) report(ctx context.Context, p *permit, a *attempt, took time
 }
 
 // worthRepeating tells whether trying again is safe and may help. A request that is not idempotent is repeated only
-// when it cannot have been processed, and never once it was redirected: the first host may have done its work.
-func (a *attempt) worthRepeating(idempotent bool, hops int) bool {
-	if !idempotent && hops > 0 {
+// when it cannot have been processed.
+func (a *attempt) worthRepeating(idempotent, taken bool) bool {
+	if !idempotent && taken {
 		return false
 	}
 	if a.err == nil {

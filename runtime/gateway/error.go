@@ -37,7 +37,8 @@ type Error struct {
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap returns what caused it, nil when nothing else did.
+// Unwrap returns what caused it, nil when nothing else did: for errors.Is and errors.As, not for printing, because it
+// may hold what an upstream sent.
 func (e *Error) Unwrap() error { return e.cause }
 
 // broken is an adapter's failure: it trapped, or asked for what the protocol does not allow. Another candidate may

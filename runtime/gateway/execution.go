@@ -184,10 +184,10 @@ func (x *execution) fail(a *adapter.Action) error {
 	if strings.TrimSpace(e.Message) == "" {
 		e.Message = "the adapter gave no reason"
 	}
-	e.Message = fmt.Sprintf("service %s: %s", x.service.id, e.Message)
-	if a.Status != 0 {
-		e.Message = fmt.Sprintf("service %s answered %d: %s", x.service.id, a.Status, a.Message)
+	if status := strconv.Itoa(a.Status); a.Status != 0 && !strings.Contains(e.Message, status) {
+		e.Message = "status " + status + ": " + e.Message
 	}
+	e.Message = fmt.Sprintf("service %s: %s", x.service.id, e.Message)
 	return e
 }
 

@@ -212,7 +212,7 @@ func TestAdaptersVerdictIsKeptWithinItsRights(t *testing.T) {
 			Adapter: machine(func(context.Context, []byte, adapter.Event) (adapter.Reply, error) {
 				return fail(adapter.Action{Code: code, Status: 422, Message: "no\nsuch model", Retryable: true}), nil
 			})})
-		wantCode(t, e, want, "answered 422: no such model")
+		wantCode(t, e, want, "service echo: status 422: no such model")
 		if e.Status != 422 || !e.Retryable || e.Sent {
 			t.Errorf("%q: %+v", code, e)
 		}

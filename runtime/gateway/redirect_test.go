@@ -88,7 +88,7 @@ func TestRedirectToAnotherHostCarriesNoCredential(t *testing.T) {
 		if r.URL.Path == "/again" {
 			to = "/other"
 		}
-		http.Redirect(w, r, to, 307)
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 	})
 	contract := contractAt(server.URL)
 	contract.Api.AllowedHosts = []string{host(other.URL)}
@@ -109,7 +109,7 @@ func TestRedirectToAnotherHostCarriesNoCredential(t *testing.T) {
 }
 
 func TestEndlessRedirectsEnd(t *testing.T) {
-	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", 307) })
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect) })
 	out, e := execute(t.Context(), t, open(t, gateway.Options{}), gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{Method: "GET", URL: "/a"})})
 	wantCode(t, e, gateway.CodeExecution, "more than 5 times")
 	if out.Observed.GetCalls() != 6 {
@@ -120,11 +120,11 @@ func TestEndlessRedirectsEnd(t *testing.T) {
 func TestRedirectWithoutATargetIsAnAnswer(t *testing.T) {
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(302) })
 	_, e := execute(t.Context(), t, open(t, gateway.Options{}), gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{URL: "/"})})
-	wantCode(t, e, gateway.CodeExecution, "answered 302")
+	wantCode(t, e, gateway.CodeExecution, "status 302")
 }
 
-// The host that redirected may have done the work; 503 of the next one is no licence to begin anew.
-func TestPostIsNotRepeatedOnceItWasRedirected(t *testing.T) {
+// The host that redirects to a result has done the work; 503 of the next one is no licence to begin anew.
+func TestPostIsNotRepeatedOnceItWasTaken(t *testing.T) {
 	posts := 0
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == "POST" {

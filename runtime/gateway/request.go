@@ -146,29 +146,31 @@ func (x *execution) redactBytes(b []byte) []byte {
 }
 
 // send makes the request and follows redirects: each to a listed host only, with the credential only as long as scheme,
-// host and port stay the same. hops counts the redirects that were followed, also with an error.
-func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, hops int, err error) {
+// host and port stay the same. taken tells, also with an error, that a host took the request and sent us elsewhere for
+// the answer (303 and its older kin): making the request again would have the work done twice.
+func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, taken bool, err error) {
+	hops := 0
 	method, u, hostport, header, body := r.method, r.url, r.hostport, r.signed, r.body
 	for {
 		x.calls++
 		resp, err := x.gateway.options.Transport.RoundTrip(newRequest(ctx, method, u, header, body))
 		if err != nil {
-			return nil, hops, err
+			return nil, taken, err
 		}
 		x.status = resp.StatusCode
 		location := resp.Header.Get("Location")
 		if location == "" || !isRedirect(resp.StatusCode) {
-			return resp, hops, nil
+			return resp, taken, nil
 		}
 		// What a redirect says beside where to go is of no use but that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
 		resp.Body.Close()
 		if hops++; hops > maxRedirects {
-			return nil, hops, refused("", "service %s: host %s redirects more than %d times", x.service.id, hostport, maxRedirects)
+			return nil, taken, refused("", "service %s: host %s redirects more than %d times", x.service.id, hostport, maxRedirects)
 		}
 		target, err := u.Parse(location)
 		if err != nil {
-			return nil, hops, refused("", "service %s: host %s redirects to what is not a URL", x.service.id, hostport)
+			return nil, taken, refused("", "service %s: host %s redirects to what is not a URL", x.service.id, hostport)
 		}
 		target.Fragment, target.RawFragment = "", ""
 		next, err := checkURL(target)
@@ -176,12 +178,13 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 			err = x.mayCall(target, next)
 		}
 		if err != nil {
-			return nil, hops, badRedirect(err, x.service.id, hostport)
+			return nil, taken, badRedirect(err, x.service.id, hostport)
 		}
 		if target.Scheme != u.Scheme || next != hostport {
 			header = crossHost(header)
 		}
 		if becomesGet(resp.StatusCode, method) {
+			taken = true
 			method, body = http.MethodGet, nil
 			header = header.Clone()
 			for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "idempotency-key"} {

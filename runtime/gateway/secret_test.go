@@ -148,7 +148,7 @@ func TestErrorsHoldNoSecretAndNoWebPage(t *testing.T) {
 	for _, secret := range []string{sesame, "short"} { // a short one reaches the adapter, but no error
 		g := open(t, gateway.Options{Secrets: gateway.SecretSet{"K": {Value: secret, Hosts: []string{host(server.URL)}}}})
 		_, e := execute(t.Context(), t, g, gateway.Call{Contract: contract, Adapter: caller(adapter.Action{URL: "/"})})
-		wantCode(t, e, gateway.CodeExecution, "key [redacted] is wrong", "answered 401")
+		wantCode(t, e, gateway.CodeExecution, "key [redacted] is wrong", "status 401")
 		if strings.Contains(e.Message, secret) || len(e.Message) > 500 || !utf8.ValidString(e.Message) || strings.ContainsAny(e.Message, "\r\n\x00") || e.Status != 401 {
 			t.Errorf("%d bytes: %q", len(e.Message), e.Message)
 		}

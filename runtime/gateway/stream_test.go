@@ -428,6 +428,38 @@ func TestFinishedStreamGivesItsConnectionBack(t *testing.T) {
 	}
 }
 
+func TestAnswersGiveTheirConnectionBack(t *testing.T) {
+	connections := make(chan net.Conn, 10)
+	var asked atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/":
+			http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
+		case asked.Add(1)%2 == 1:
+			w.WriteHeader(503)
+			io.WriteString(w, strings.Repeat("busy ", 1000))
+		default:
+			io.WriteString(w, strings.Repeat("answer ", 1000))
+		}
+	}))
+	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections <- c
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	g := open(t, gateway.Options{Backoff: time.Nanosecond})
+	for range 5 {
+		if _, e := execute(t.Context(), t, g, gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{URL: "/"})}); e != nil {
+			t.Fatal(e)
+		}
+	}
+	if len(connections) != 1 || asked.Load() != 10 {
+		t.Errorf("%d connections for %d answers", len(connections), asked.Load())
+	}
+}
+
 func TestUpstreamThatHoldsAFinishedStreamOpenIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := make(chan struct{})
