@@ -16,12 +16,11 @@ import (
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// filled makes a store of 60 services and traces and returns two copies of it: as a kill leaves it, with part of the
-// data in Badger's log, and as Close does.
-func filled(t *testing.T) (killed, closed string) {
-	dir := t.TempDir()
+// filled makes a store of 60 services and traces as a kill leaves it: the first half in tables, the rest in Badger's log.
+func filled(t *testing.T) (dir string) {
+	original := t.TempDir()
 	for part := range 2 {
-		s := open(t, dir, store.Options{})
+		s := open(t, original, store.Options{})
 		log, err := trace.Open(s.Traces(), trace.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -35,11 +34,11 @@ func filled(t *testing.T) (killed, closed string) {
 		}
 		log.Close()
 		if part == 1 {
-			killed = duplicate(t, dir)
+			dir = duplicate(t, original)
 		}
 		s.Close()
 	}
-	return killed, dir
+	return dir
 }
 
 // duplicate copies a store. Trailing zeros, of which Badger's maps are full, are left to the file system.
@@ -123,23 +122,21 @@ func TestDamagedFilesAreAnErrorAndNeverAPanic(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	killed, closed := filled(t)
+	dir := filled(t)
+	files, err := filepath.Glob(filepath.Join(dir, "db", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	noticed := map[string]int{}
-	for _, dir := range []string{killed, closed} {
-		files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	for _, file := range append(files, filepath.Join(dir, "caio-store.json"), filepath.Join(dir, "head")) {
+		rel, err := filepath.Rel(dir, file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range append(files, filepath.Join(dir, "caio-store.json"), filepath.Join(dir, "head")) {
-			for _, name := range names {
-				for range 1 + len(filepath.Ext(file))/4 { // twice for tables and logs
-					rel, err := filepath.Rel(dir, file)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if harm(t, dir, rel, harms[name]) {
-						noticed[filepath.Ext(rel)]++
-					}
+		for _, name := range names {
+			for range 1 + len(filepath.Ext(file))/4 { // twice for tables and logs
+				if harm(t, dir, rel, harms[name]) {
+					noticed[filepath.Ext(rel)]++
 				}
 			}
 		}
@@ -177,7 +174,7 @@ func harm(t *testing.T, dir, rel string, how func([]byte) []byte) bool {
 }
 
 func TestLostWritesAreNamedAndCanBeAccepted(t *testing.T) {
-	killed, _ := filled(t)
+	killed := filled(t)
 	logs, err := filepath.Glob(filepath.Join(killed, "db", "*.mem"))
 	if err != nil || len(logs) == 0 {
 		t.Fatal(logs, err)
