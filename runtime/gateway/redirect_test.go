@@ -109,7 +109,9 @@ func TestRedirectToAnotherHostCarriesNoCredential(t *testing.T) {
 }
 
 func TestEndlessRedirectsEnd(t *testing.T) {
-	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect) })
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
+	})
 	out, e := execute(t.Context(), t, open(t, gateway.Options{}), gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{Method: "GET", URL: "/a"})})
 	wantCode(t, e, gateway.CodeExecution, "more than 5 times")
 	if out.Observed.GetCalls() != 6 {

@@ -449,7 +449,7 @@ func TestAnswersGiveTheirConnectionBack(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	g := open(t, gateway.Options{Backoff: time.Nanosecond})
+	g := open(t, gateway.Options{Backoff: time.Nanosecond, Breaker: gateway.Breaker{Failures: 100}})
 	for range 5 {
 		if _, e := execute(t.Context(), t, g, gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{URL: "/"})}); e != nil {
 			t.Fatal(e)
