@@ -82,7 +82,7 @@ type session struct {
 
 // begin bounds the call's time. Cancelling ctx ends a running evaluation at once.
 func (s *Set) begin(ctx context.Context) (*session, error) {
-	ctx, release := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("policies took longer than %s", s.limit))
+	ctx, release := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("policies took longer than %s: %w", s.limit, context.DeadlineExceeded))
 	cancel := topdown.NewCancel()
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	txn, err := s.store.NewTransaction(ctx)

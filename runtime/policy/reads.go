@@ -20,26 +20,29 @@ type reading struct {
 func readingsOf(r *ast.Rule) []reading {
 	held := heldBy(r)
 	var found []reading
-	for ; r != nil; r = r.Else {
-		ast.NewGenericVisitor(func(x any) bool {
-			switch x := x.(type) {
-			case *ast.Rule:
-				return x != r
-			case *ast.Term:
-				switch v := x.Value.(type) {
-				case ast.Ref:
-					if ref := fromInput(v, held); ref != nil {
-						found = append(found, newReading(ref, x.Location))
-					}
-				case ast.Var:
-					if v == ast.InputRootDocument.Value {
-						found = append(found, newReading(ast.InputRootRef, x.Location))
-					}
-				}
-			}
+	var visitor *ast.GenericVisitor
+	visitor = ast.NewGenericVisitor(func(x any) bool {
+		t, ok := x.(*ast.Term)
+		if !ok {
 			return false
-		}).Walk(r)
-	}
+		}
+		switch v := t.Value.(type) {
+		case ast.Ref:
+			if ref := fromInput(v, held); ref != nil {
+				found = append(found, newReading(ref, t.Location))
+				for _, part := range v[1:] { // input.a[input.b] reads both
+					visitor.Walk(part)
+				}
+				return true
+			}
+		case ast.Var:
+			if v == ast.InputRootDocument.Value {
+				found = append(found, newReading(ast.InputRootRef, t.Location))
+			}
+		}
+		return false
+	})
+	visitor.Walk(r) // with every else of it
 	return found
 }
 

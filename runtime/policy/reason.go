@@ -38,7 +38,7 @@ func (f finding) reasonOf(input *ast.Term) written {
 	case ast.Object:
 		w.read(v, rule.Name)
 	default:
-		w.message.Message = notAReason(rule.Name, fmt.Sprintf("%s (%s)", ast.ValueName(f.reason), cut(f.reason.String(), maxFactText)))
+		w.message.Message = notAReason(rule.Name, fmt.Sprintf("%s (%s)", article(f.reason), cut(f.reason.String(), maxFactText)))
 	}
 	if w.message.Message == "" {
 		w.message.Message = notAReason(rule.Name, "no message")
@@ -63,7 +63,7 @@ func (w *written) read(o ast.Object, name string) {
 		if s, ok := v.Value.(ast.String); ok {
 			w.message.Message = cut(string(s), maxMessage)
 		} else {
-			w.message.Message = notAReason(name, "a message that is "+ast.ValueName(v.Value))
+			w.message.Message = notAReason(name, "a message that is "+article(v.Value))
 		}
 	}
 	if v := o.Get(ast.InternedTerm("facts")); v != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"time"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -204,5 +204,9 @@ func timeValue(t *timestamppb.Timestamp) (ast.Value, error) {
 	if err := t.CheckValid(); err != nil {
 		return nil, fmt.Errorf("time: %w", err)
 	}
-	return ast.String(t.AsTime().Format(time.RFC3339Nano)), nil
+	// With 0, 3, 6 or 9 digits of a second's fraction, as protobuf's JSON has it.
+	s := t.AsTime().Format("2006-01-02T15:04:05.000000000")
+	s = strings.TrimSuffix(s, "000")
+	s = strings.TrimSuffix(s, "000")
+	return ast.String(strings.TrimSuffix(s, ".000") + "Z"), nil
 }
