@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -91,4 +93,26 @@ func TestServiceThatTakesNothingIsNotAsked(t *testing.T) {
 	contract.Constraints.MaxConcurrentRequests = new(int32)
 	_, e := execute(t.Context(), t, open(t, gateway.Options{}), gateway.Call{Contract: contract, Adapter: caller(adapter.Action{URL: "/"})})
 	wantCode(t, e, gateway.CodeOverloaded, "limit of 0")
+}
+
+func TestManyServicesAndRevisionsAtOnce(t *testing.T) {
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
+	g := open(t, gateway.Options{MaxServices: 3})
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			for revision := range 20 {
+				contract := contractAt(server.URL)
+				contract.ServiceId = fmt.Sprint("service", n%5)
+				limit := int32(8 + revision%2)
+				contract.Constraints.MaxConcurrentRequests = &limit
+				path := fmt.Sprintf("/%d/%d", n, revision)
+				out, e := execute(t.Context(), t, g, gateway.Call{Contract: contract, Adapter: caller(adapter.Action{URL: path})})
+				if e != nil || body(out) != path {
+					t.Errorf("%s: %v, %v", path, out, e)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
