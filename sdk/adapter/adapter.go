@@ -43,8 +43,8 @@ type Adapter interface {
 	// Info names the adapter.
 	Info() Info
 	// Step answers one event. state is what the step before returned, nil for KindStart. ev and all it points to are
-	// valid until Step returns. An error ends the execution: a *Failure as it says, any other with code
-	// EXECUTION_FAILED and the error's text; the reply is then ignored. A panic counts as an error.
+	// valid until Step returns. An error ends the execution: a *Failure as it says, any other as retryable
+	// EXECUTION_FAILED with the error's text; the reply is then ignored. A panic counts as an error.
 	Step(state []byte, ev *Event) (Reply, error)
 }
 

@@ -17,16 +17,16 @@ type Failure struct {
 	Code      string // one of the codes above; empty: EXECUTION_FAILED
 	Message   string // for people; must hold no secret and no more of the payload than needed
 	Status    int    // the provider's HTTP status; 0: none
-	Retryable bool   // the same later, or another service, may succeed
+	Retryable bool   // another service, or the same later, may succeed: the host may fall back
 }
 
 // Error returns the message.
 func (f *Failure) Error() string { return f.Message }
 
 // Unsupported refuses a parameter that the provider cannot honour. parameter is its path in the intent, such as
-// "chat.seed"; why completes the sentence.
+// "chat.seed"; why completes the sentence. Another service may honour it, so the host may fall back.
 func Unsupported(parameter, why string) *Failure {
-	return &Failure{Code: TransformationFailed, Message: parameter + ": " + why}
+	return &Failure{Code: TransformationFailed, Message: parameter + ": " + why, Retryable: true}
 }
 
 // CheckStatus returns nil for a 2xx, else what [StatusFailure] makes of the status alone.
@@ -38,22 +38,24 @@ func CheckStatus(status int) error {
 }
 
 // StatusFailure classifies an answer by its HTTP status. message is what the provider said, empty if nothing; for 401
-// and 403 it is left out, because providers repeat parts of the key there. Worth a retry are 408, 409, 425, 429, 500,
-// 502, 503, 504 and 529.
+// and 403 it is left out, because providers repeat parts of the key there. All are retryable but 400, 409, 422 and 451:
+// those refuse the request itself, and another service would rightly do the same.
 func StatusFailure(status int, message string) *Failure {
-	f := &Failure{Code: ExecutionFailed, Status: status}
+	f := &Failure{Code: ExecutionFailed, Status: status, Retryable: true}
 	what := "the provider answered"
 	switch status {
+	case 400, 409, 422, 451:
+		f.Retryable, what = false, "the provider refused the request"
 	case 401, 403:
 		what, message = "the provider refused the credentials", ""
+	case 402:
+		what = "the provider wants to be paid"
 	case 408, 504:
-		f.Code, f.Retryable, what = Timeout, true, "the provider took too long"
+		f.Code, what = Timeout, "the provider took too long"
 	case 429:
-		f.Retryable, what = true, "the provider's rate limit is reached"
-	case 409, 425, 500, 502:
-		f.Retryable = true
+		what = "the provider's rate limit is reached"
 	case 503, 529:
-		f.Code, f.Retryable, what = Unavailable, true, "the provider has no capacity"
+		f.Code, what = Unavailable, "the provider has no capacity"
 	}
 	f.Message = what + ", status " + strconv.Itoa(status)
 	if message != "" {

@@ -48,7 +48,7 @@ func validName(name string) bool {
 func Run(a Adapter, state []byte, ev *Event) (reply Reply) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			reply = fail(&Failure{Message: "the adapter panicked: " + panicText(cause)})
+			reply = fail(errors.New("the adapter panicked: " + panicText(cause)))
 		}
 	}()
 	if ev.Kind < KindStart || ev.Kind > KindTimer {
@@ -64,7 +64,8 @@ func Run(a Adapter, state []byte, ev *Event) (reply Reply) {
 func fail(err error) Reply {
 	f := &Failure{}
 	if !errors.As(err, &f) {
-		f = &Failure{Message: err.Error()}
+		// The adapter is at a loss; another one may not be.
+		f = &Failure{Message: err.Error(), Retryable: true}
 	}
 	if f.Code == "" {
 		f.Code = ExecutionFailed

@@ -51,10 +51,12 @@ func TestErrorsAndPanicsBecomeFailures(t *testing.T) {
 	}{
 		"error":   {func([]byte, *Event) (Reply, error) { return Do(Done(nil)), errors.New("no") }, ExecutionFailed, "no"},
 		"failure": {func([]byte, *Event) (Reply, error) { return Reply{}, Unsupported("chat.seed", "is not taken") }, TransformationFailed, "chat.seed: is not taken"},
-		"wrapped": {func([]byte, *Event) (Reply, error) { return Reply{}, fmt.Errorf("outer: %w", &Failure{Code: Timeout, Message: "slow"}) }, Timeout, "slow"},
-		"panic":   {func([]byte, *Event) (Reply, error) { return Do(Wait(uint32(none[3]))), nil }, ExecutionFailed, "index out of range"},
-		"word":    {func([]byte, *Event) (Reply, error) { panic("lost") }, ExecutionFailed, "lost"},
-		"odd":     {func([]byte, *Event) (Reply, error) { panic(7) }, ExecutionFailed, "no text"},
+		"wrapped": {func([]byte, *Event) (Reply, error) {
+			return Reply{}, fmt.Errorf("outer: %w", &Failure{Code: Timeout, Message: "slow"})
+		}, Timeout, "slow"},
+		"panic": {func([]byte, *Event) (Reply, error) { return Do(Wait(uint32(none[3]))), nil }, ExecutionFailed, "index out of range"},
+		"word":  {func([]byte, *Event) (Reply, error) { panic("lost") }, ExecutionFailed, "lost"},
+		"odd":   {func([]byte, *Event) (Reply, error) { panic(7) }, ExecutionFailed, "no text"},
 	} {
 		reply := Run(row.step, nil, &Event{Kind: KindStart})
 		if len(reply.Actions) != 1 {
@@ -109,11 +111,11 @@ func (named) Step([]byte, *Event) (Reply, error) { return Reply{}, nil }
 
 func TestStatusFailureNeverRepeatsWhatIsSaidOfCredentials(t *testing.T) {
 	for _, status := range []int{401, 403} {
-		if f := StatusFailure(status, "bad key sk-1234"); strings.Contains(f.Message, "sk-") || f.Retryable || f.Status != status {
+		if f := StatusFailure(status, "bad key sk-1234"); strings.Contains(f.Message, "sk-") || !f.Retryable || f.Status != status {
 			t.Errorf("%+v", f)
 		}
 	}
-	for status, retry := range map[int]bool{301: false, 400: false, 404: false, 408: true, 429: true, 500: true, 501: false, 503: true, 529: true} {
+	for status, retry := range map[int]bool{301: true, 400: false, 404: true, 408: true, 409: false, 422: false, 429: true, 500: true, 501: true, 503: true, 529: true} {
 		if f := StatusFailure(status, "why"); f.Retryable != retry || !strings.HasSuffix(f.Message, ": why") {
 			t.Errorf("%d: %+v", status, f)
 		}

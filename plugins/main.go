@@ -1,0 +1,16 @@
+// Command plugins is the module of the shipped adapters: one WebAssembly module, because each Go module carries 1.8 MB of
+// runtime and an adapter more adds some ten KB. To the host it is a third party's, like any other.
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags="-s -w" -o adapters.wasm .
+package main
+
+import (
+	"github.com/smarthausgroup/caio/plugins/httpjson"
+	"github.com/smarthausgroup/caio/plugins/openai"
+	"github.com/smarthausgroup/caio/sdk/adapter"
+)
+
+// The host runs a module's initialization and its exports, never main: this is the one place where an init must be.
+func init() { adapter.Serve(openai.Adapter{}, httpjson.Adapter{}) }
+
+func main() {}

@@ -1,0 +1,310 @@
+package openai_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/smarthausgroup/caio/plugins/openai"
+	"github.com/smarthausgroup/caio/sdk/adapter"
+)
+
+type object = map[string]any
+
+// TestRecordedRequestsAreAskedTheSame turns each recorded request into an intent, has the adapter ask, and compares what it
+// asks with the recording. Recorded parameters that the house's vocabulary does not have are set aside.
+func TestRecordedRequestsAreAskedTheSame(t *testing.T) {
+	tried := 0
+	for _, x := range exchanges(t) {
+		if x.Request == nil || x.Request.Body == nil {
+			continue
+		}
+		t.Run(x.ID, func(t *testing.T) {
+			intent, ok := intentOf(x.Request.Body)
+			if !ok {
+				t.Logf("uses what no intent can say")
+				return
+			}
+			tried++
+			raw, err := json.Marshal(intent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream := x.Request.Body["stream"] == true
+			call := begin(t, string(raw), stream).Actions[0]
+			var got object
+			if err := json.Unmarshal(call.Body, &got); err != nil {
+				t.Fatal(err)
+			}
+			if !stream {
+				delete(x.Request.Body, "stream")
+			}
+			got, want := plain(got), plain(x.Request.Body)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("asked\n%s, want\n%s", show(got), show(want))
+			}
+		})
+	}
+	if tried < 3 {
+		t.Errorf("only %d requests were tried", tried)
+	}
+}
+
+// show prints the beginning of v: recordings hold whole pictures.
+func show(v any) string { raw, _ := json.Marshal(v); return string(raw[:min(len(raw), 3000)]) }
+
+// intentOf says with an intent what a request says, as far as there are words for it.
+func intentOf(body object) (object, bool) {
+	if input, ok := body["input"]; ok {
+		if text, ok := input.(string); ok {
+			input = []any{text}
+		}
+		e := object{"model": body["model"], "input": input}
+		if d, ok := body["dimensions"]; ok {
+			e["dimensions"] = d
+		}
+		return object{"type": "embedding", "embedding": e}, true
+	}
+	chat := object{"model": body["model"]}
+	for _, name := range []string{"temperature", "top_p", "seed", "stop"} {
+		if v, ok := body[name]; ok {
+			chat[name] = v
+		}
+	}
+	if v, ok := body["max_tokens"]; ok {
+		chat["max_tokens"] = v
+	}
+	if format, ok := body["response_format"].(object); ok {
+		schema, ok := format["json_schema"].(object)
+		if !ok {
+			return nil, false
+		}
+		chat["response_schema"] = schema["schema"]
+	}
+	var tools []any
+	for _, tool := range list(body["tools"]) {
+		f := tool.(object)["function"].(object)
+		entry := object{"name": f["name"], "description": or(f["description"], ""), "parameters": f["parameters"]}
+		tools = append(tools, entry)
+	}
+	chat["tools"] = tools
+	var messages []any
+	for _, m := range list(body["messages"]) {
+		message, ok := messageOf(m.(object))
+		if !ok {
+			return nil, false
+		}
+		messages = append(messages, message)
+	}
+	chat["messages"] = messages
+	return object{"type": "chat", "chat": chat}, true
+}
+
+func list(v any) []any { l, _ := v.([]any); return l }
+
+func or(v, otherwise any) any {
+	if v == nil {
+		return otherwise
+	}
+	return v
+}
+
+func messageOf(m object) (object, bool) {
+	if m["role"] == "developer" {
+		return nil, false
+	}
+	out := object{"role": m["role"], "content": "", "parts": []any{}, "tool_call_id": or(m["tool_call_id"], "")}
+	var calls []any
+	for _, c := range list(m["tool_calls"]) {
+		f := c.(object)["function"].(object)
+		calls = append(calls, object{"id": c.(object)["id"], "name": f["name"], "arguments": f["arguments"]})
+	}
+	out["tool_calls"] = calls
+	if text, ok := m["content"].(string); ok {
+		out["content"] = text
+		return out, true
+	}
+	var parts []any
+	for _, p := range list(m["content"]) {
+		part := p.(object)
+		switch part["type"] {
+		case "text":
+			parts = append(parts, object{"media_type": "text/plain", "text": part["text"]})
+		case "image_url":
+			url := part["image_url"].(object)["url"].(string)
+			media := "image/png"
+			if head, data, ok := strings.Cut(url, ";base64,"); ok {
+				media = strings.TrimPrefix(head, "data:")
+				parts = append(parts, object{"media_type": media, "data": data})
+				continue
+			}
+			parts = append(parts, object{"media_type": media, "url": url})
+		case "input_audio":
+			audio := part["input_audio"].(object)
+			media := map[any]string{"wav": "audio/wav", "mp3": "audio/mpeg"}[audio["format"]]
+			parts = append(parts, object{"media_type": media, "data": audio["data"]})
+		default:
+			return nil, false
+		}
+	}
+	out["parts"] = parts
+	return out, true
+}
+
+// plain drops what is set aside, and turns the several ways to say one thing into one.
+func plain(body object) object {
+	out := object{}
+	for name, v := range body {
+		switch name {
+		case "stream_options", "tool_choice", "n", "encoding_format", "web_search_options":
+		case "response_format":
+			out[name] = v.(object)["json_schema"].(object)["schema"]
+		case "messages":
+			var messages []any
+			for _, m := range list(v) {
+				messages = append(messages, plainMessage(m.(object)))
+			}
+			out[name] = messages
+		case "tools":
+			var tools []any
+			for _, tool := range list(v) {
+				f := tool.(object)["function"].(object)
+				delete(f, "strict")
+				if f["description"] == "" {
+					delete(f, "description")
+				}
+				tools = append(tools, f)
+			}
+			out[name] = tools
+		case "input":
+			if text, ok := v.(string); ok {
+				v = []any{text}
+			}
+			out[name] = v
+		default:
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func plainMessage(m object) object {
+	out := object{}
+	for name, v := range m {
+		if name == "content" {
+			if text, ok := v.(string); ok {
+				v = []any{object{"type": "text", "text": text}}
+			}
+			for _, p := range list(v) {
+				if image, ok := p.(object)["image_url"].(object); ok {
+					delete(image, "detail")
+				}
+			}
+			if len(list(v)) == 0 {
+				continue // null, absent and no parts all say nothing
+			}
+		}
+		if v != nil {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// ask starts an execution and returns its only action.
+func ask(settings, intent string, stream bool) adapter.Action {
+	contract := `{"service_id":"s","base_url":"https://api.example.com","endpoints":[],"settings":` + settings + `}`
+	return adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Contract: []byte(contract), Stream: stream}).Actions[0]
+}
+
+func Example() {
+	call := ask(`{"models":["small","large"]}`, `{"type":"chat","chat":{"model":"","messages":[{"role":"user","content":"Bonjour"}],"temperature":0}}`, false)
+	fmt.Println(call.Method, call.URL)
+	fmt.Println(string(call.Body))
+	// Output:
+	// POST https://api.example.com/v1/chat/completions
+	// {"model":"small","messages":[{"role":"user","content":"Bonjour"}],"temperature":0}
+}
+
+func TestEveryParameterIsSaid(t *testing.T) {
+	// In the host's canonical form: every scalar and list is there, even when empty.
+	intent := `{"domain":"","type":"chat","chat":{"max_tokens":9,"messages":[
+		{"content":"be brief","parts":[],"role":"system","tool_call_id":"","tool_calls":[]},
+		{"content":"see","parts":[{"media_type":"image/png","data":"aGk="},{"media_type":"","url":"https://x/a.jpg"},{"media_type":"text/plain","text":"and"},{"media_type":"audio/wav","data":"AA=="},{"media_type":"application/pdf","data":"JVBERg=="}],"role":"user","tool_call_id":"","tool_calls":[]},
+		{"content":"","parts":[],"role":"assistant","tool_call_id":"","tool_calls":[{"id":"c","name":"f","arguments":"{\"a\": 1}"}]},
+		{"content":"","parts":[],"role":"tool","tool_call_id":"c","tool_calls":[]}],
+		"model":"","response_schema":{"type":"object"},"seed":0,"stop":["a","b"],"temperature":0.25,"tools":[{"description":"","name":"f","parameters":{"type":"object"}},{"description":"d","name":"g"}],"top_p":1}}`
+	call := ask(`{"model":"m","path_prefix":"api/v2/","extra_body":{"reasoning_effort":"low"}}`, intent, true)
+	want := `{"model":"m","max_tokens":9,"messages":[{"role":"system","content":"be brief"},` +
+		`{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"data:image/png;base64,aGk="}},{"type":"image_url","image_url":{"url":"https://x/a.jpg"}},` +
+		`{"type":"text","text":"and"},{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}},{"type":"file","file":{"filename":"file.pdf","file_data":"data:application/pdf;base64,JVBERg=="}}]},` +
+		`{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}]},` +
+		`{"role":"tool","content":"","tool_call_id":"c"}],` +
+		`"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"},"strict":true}},"seed":0,"stop":["a","b"],"temperature":0.25,` +
+		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},{"type":"function","function":{"description":"d","name":"g"}}],"top_p":1,` +
+		`"stream":true,"stream_options":{"include_usage":true},"reasoning_effort":"low"}`
+	if string(call.Body) != want || call.URL != "https://api.example.com/api/v2/chat/completions" || call.Framing != "sse" {
+		t.Errorf("%s, framing %q\n%s\nwant\n%s", call.URL, call.Framing, call.Body, want)
+	}
+}
+
+func TestWhereTheServerIs(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://api.openai.com":                   "https://api.openai.com/v1",
+		"https://api.openai.com/v1/":               "https://api.openai.com/v1",
+		"https://api.groq.com/openai":              "https://api.groq.com/openai/v1",
+		"https://g.example.com/v1beta/openai":      "https://g.example.com/v1beta/openai/v1",
+		"https://g.example.com/api/paas/v4":        "https://g.example.com/api/paas/v4",
+		"http://127.0.0.1:11434":                   "http://127.0.0.1:11434/v1",
+		"https://v1.example.com":                   "https://v1.example.com/v1",
+		"https://x.example.com/vector":             "https://x.example.com/vector/v1",
+		"https://x.example.com/compatible-mode/v1": "https://x.example.com/compatible-mode/v1",
+	} {
+		reply := adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(hello),
+			Contract: []byte(`{"base_url":"` + base + `","settings":{"model":"m"}}`)})
+		if got := reply.Actions[0].URL; got != want+"/chat/completions" {
+			t.Errorf("%s: %s", base, got)
+		}
+	}
+}
+
+func TestWhatIsRefusedIsNamed(t *testing.T) {
+	user := func(part string) string {
+		return `{"chat":{"messages":[{"role":"user","content":"x"},{"role":"user","parts":[` + part + `]}]}}`
+	}
+	for name, row := range map[string]struct{ settings, intent, says string }{
+		"no model":          {`{}`, hello, "chat.model: neither"},
+		"unknown setting":   {`{"modell":"m"}`, hello, "adapter.settings.modell is not known"},
+		"setting's type":    {`{"model":3}`, hello, "adapter.settings.model has the wrong type"},
+		"clash":             {`{"model":"m","extra_body":{"model":"n"}}`, hello, "extra_body.model is what the request itself says"},
+		"other intent":      {`{"model":"m"}`, `{"type":"search","search":{"query":"q"}}`, "intent.search: this adapter does chat and embedding"},
+		"no intent":         {`{"model":"m"}`, `{"type":"chat"}`, "neither chat nor embedding"},
+		"later parameter":   {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x"}],"top_k":5}}`, "chat.top_k: "},
+		"later field":       {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","name":"n"}]}}`, "chat.messages[0].name: "},
+		"later tool field":  {`{"model":"m"}`, `{"chat":{"messages":[],"tools":[{"name":"f","strict":true}]}}`, "chat.tools[0].strict: "},
+		"video":             {`{"model":"m"}`, user(`{"media_type":"video/mp4","data":"AA=="}`), "chat.messages[1].parts[0].media_type: "},
+		"audio by URL":      {`{"model":"m"}`, user(`{"media_type":"audio/wav","url":"https://x"}`), "chat.messages[1].parts[0].url: "},
+		"empty part":        {`{"model":"m"}`, user(`{"media_type":"image/png"}`), "chat.messages[1].parts[0]: "},
+		"assistant's image": {`{"model":"m"}`, `{"chat":{"messages":[{"role":"assistant","parts":[{"media_type":"image/png","data":"AA=="}]}]}}`, "chat.messages[0].parts[0]: only a user's"},
+		"tool without call": {`{"model":"m"}`, `{"chat":{"messages":[{"role":"tool","content":"x"}]}}`, "chat.messages[0].tool_call_id: "},
+		"user with call":    {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_call_id":"c"}]}}`, "chat.messages[0].tool_call_id: "},
+		"user calls":        {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_calls":[{"id":"c","name":"f","arguments":"{}"}]}]}}`, "chat.messages[0].tool_calls: "},
+		"embedding":         {`{"model":"m"}`, `{"embedding":{"input":["x"],"task":"query"}}`, "embedding.task: "},
+	} {
+		a := ask(row.settings, row.intent, false)
+		if a.Kind != adapter.ActionFail || a.Code != adapter.TransformationFailed || !strings.Contains(a.Message, row.says) || !a.Retryable {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+func TestSettingsForServersThatDiffer(t *testing.T) {
+	intent := `{"chat":{"messages":[{"role":"user","content":"x"}],"max_tokens":3,"response_schema":{}}}`
+	call := ask(`{"model":"m","max_tokens_field":"max_completion_tokens","strict_schema":false,"stream_usage":false,"path_prefix":""}`, intent, true)
+	want := `{"model":"m","messages":[{"role":"user","content":"x"}],"max_completion_tokens":3,"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{},"strict":false}},"stream":true}`
+	if string(call.Body) != want || call.URL != "https://api.example.com/chat/completions" {
+		t.Errorf("%s %s", call.URL, call.Body)
+	}
+}
