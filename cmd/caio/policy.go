@@ -116,7 +116,7 @@ func newPolicyListCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		set, err := sources.load()
 		if err != nil {
-			return refused(err)
+			return sources.explain(err)
 		}
 		rules := set.Rules()
 		if out.json() {
@@ -144,6 +144,16 @@ func (s *policySources) argument(args []string) error {
 	}
 	s.dir = args[0]
 	return nil
+}
+
+// explain makes an error of loading policies fit to be returned: faults are a refusal, and stand under paths that an
+// editor can open.
+func (s *policySources) explain(err error) error {
+	var faults policy.Faults
+	if errors.As(err, &faults) {
+		return refused(policy.Faults(s.placed(faults)))
+	}
+	return failed(err)
 }
 
 // placed returns faults under paths that an editor can open, where there is but one directory they can be in.

@@ -42,7 +42,7 @@ func newPolicyTestCommand() *cobra.Command {
 		}
 		report, err := policy.Test(cmd.Context(), files, opts)
 		if err != nil {
-			return refused(err)
+			return sources.explain(err)
 		}
 		if err := writeTests(cmd.OutOrStdout(), report, out.json(), verbose); err != nil {
 			return err
@@ -50,6 +50,8 @@ func newPolicyTestCommand() *cobra.Command {
 		switch {
 		case report.Failed() > 0:
 			return refused(nil)
+		case len(report.Tests) == 0 && opts.Run != "":
+			return refused(fmt.Errorf("no test matches --run %s", opts.Run))
 		case len(report.Tests) == 0:
 			return refused(errors.New("no tests here: a test is a rule test_... in a file *_test.rego"))
 		case opts.Coverage && report.Coverage.Percent < least:

@@ -73,9 +73,7 @@ func Test(ctx context.Context, fsys fs.FS, opts TestOptions) (*TestReport, error
 	}
 	modules, faults := t.parse(true)
 	documents, more := t.documents()
-	if faults = append(faults, more...); len(faults) > 0 {
-		return nil, faults.sorted()
-	}
+	faults = append(faults, more...)
 	if _, err := regexp.Compile(opts.Run); err != nil {
 		return nil, fmt.Errorf("select tests: %w", err)
 	}
@@ -85,7 +83,8 @@ func Test(ctx context.Context, fsys fs.FS, opts TestOptions) (*TestReport, error
 	}
 	// Once for the faults, as Load tells them; the runner compiles again for itself.
 	store := inmem.NewFromObject(documents)
-	if _, faults := compile(modules, store, b); len(faults) > 0 {
+	_, more = compile(modules, store, b)
+	if faults = append(faults, more...); len(faults) > 0 {
 		return nil, faults.sorted()
 	}
 	compiler := newCompiler().WithEnablePrintStatements(true).WithRewriteTestRules(true)
