@@ -2,6 +2,7 @@ package proof
 
 import (
 	"slices"
+	"strings"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -37,11 +38,11 @@ func Trust(service string, level, required int32) *caiov1.Proof {
 	})
 }
 
-// Sensitive tells whether d needs the protection of SEC-0003: personal or health data, or a classification above
-// internal.
+// Sensitive tells whether d needs the protection of SEC-0003: personal or health data, or data classified confidential or
+// restricted, in any case of letters. policies/lib/data.rego says the same in Rego.
 func Sensitive(d *caiov1.Data) bool {
 	return d.GetContainsPii() || d.GetContainsPhi() ||
-		slices.Contains([]string{"confidential", "restricted"}, d.GetClassification())
+		slices.Contains([]string{"confidential", "restricted"}, strings.ToLower(d.GetClassification()))
 }
 
 func authenticated(e evidence) (bool, error) { return e.bool("authenticated") }

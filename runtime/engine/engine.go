@@ -1,0 +1,94 @@
+// Package engine is the straight line: one request from contract to trace.
+//
+//	decide:  match contracts -> rules -> security -> limits -> optimize -> prove
+//	execute: adapter and gateway -> guarantees -> next candidate or answer
+//	record:  one trace, whatever became of the request
+//
+// Decide is a pure function of a Snapshot, a history, a request and a seed: the same inputs give the same bytes. Engine
+// is the running house around it: it holds the current Snapshot behind an atomic pointer, so that every request sees
+// one state of registry, policies and adapters from beginning to end, and changes never wait for requests nor requests
+// for changes. Everything is safe for concurrent use. Engine starts no goroutine.
+//
+//	e, err := engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: log, Store: st, Schema: schema})
+//	answer, err := e.Orchestrate(ctx, &caiov1.OrchestrateRequest{Request: req}, nil)
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smarthausgroup/caio/runtime/adapter"
+	"github.com/smarthausgroup/caio/runtime/contract"
+	"github.com/smarthausgroup/caio/runtime/gateway"
+	"github.com/smarthausgroup/caio/runtime/policy"
+	"github.com/smarthausgroup/caio/runtime/store"
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// Options is what an Engine is built from. Every field is required unless it says otherwise.
+type Options struct {
+	Registry *contract.Registry // nil: empty
+	Policies *policy.Set
+	Adapters *adapter.Catalog
+	Gateway  *gateway.Gateway
+	Traces   *trace.Log
+	Store    *store.Store     // keeps the registry over restarts
+	Schema   *contract.Schema // by which contracts were validated
+
+	Now            func() time.Time // nil: time.Now
+	Rand           io.Reader        // of trace ids; nil: crypto/rand
+	Logger         *slog.Logger     // nil: discarded
+	ExecuteTimeout time.Duration    // of one execution, fallbacks included, when the caller sets none; 0: 2 minutes
+}
+
+// Engine routes requests. Create it with New.
+type Engine struct {
+	opts     Options
+	snapshot atomic.Pointer[Snapshot]
+	history  history
+
+	change   sync.Mutex // one change of the registry at a time; guards watchers
+	watchers map[*watcher]struct{}
+}
+
+// New returns an Engine that decides by opts. It fails if a contract of the registry cannot be shown to policies.
+func New(opts Options) (*Engine, error) {
+	if opts.Registry == nil {
+		opts.Registry = contract.NewRegistry()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Rand == nil {
+		opts.Rand = rand.Reader
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.ExecuteTimeout == 0 {
+		opts.ExecuteTimeout = 2 * time.Minute
+	}
+	snapshot, err := NewSnapshot(opts.Registry, opts.Policies, opts.Adapters)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
+	e.snapshot.Store(snapshot)
+	return e, nil
+}
+
+// Snapshot returns the state by which a request that came now would be decided.
+func (e *Engine) Snapshot() *Snapshot { return e.snapshot.Load() }
+
+// withDeadline bounds an execution whose caller set no deadline of its own.
+func (e *Engine) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, e.opts.ExecuteTimeout)
+}

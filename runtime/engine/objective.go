@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"github.com/smarthausgroup/caio/runtime/proof"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// A scale holds what cost and latency are measured against: the caller's limit, or else the largest among the
+// candidates, so that a term is always a share in [0, 1].
+type scale struct {
+	cost, latency float64
+}
+
+func (c *choice) scale() scale {
+	var s scale
+	for _, o := range c.alive {
+		if o.price.Known {
+			s.cost = max(s.cost, o.price.Cost)
+		}
+		if promised := proof.PromisedLatency(o.service.Message()); promised != nil {
+			s.latency = max(s.latency, *promised)
+		}
+	}
+	if c.req.Budget != nil {
+		s.cost = c.req.Budget.MaxCost
+	}
+	if c.req.MaxLatencyMs != nil {
+		s.latency = *c.req.MaxLatencyMs
+	}
+	return s
+}
+
+// terms returns the terms of the objective for o, each in [0, 1]:
+//
+//	guarantee    mean of the promised accuracy and availability; what is not promised counts as 0
+//	cost         estimated cost as a share of the scale; an unknown cost counts as the whole
+//	cost_score   1 - cost
+//	latency      promised latency as a share of the scale; no promise counts as the whole
+//	performance  1 - latency
+//	reliability  share of past executions that brought a kept result, counting one success in advance
+//	risk         how far from the caller data travels: on_device 0, local 1/4, region 1/2, cloud 1; halved if encrypted
+func (s scale) terms(o *option) map[string]float64 {
+	m := o.service.Message()
+	cost := 1.0
+	if o.price.Known {
+		cost = share(o.price.Cost, s.cost)
+	}
+	latency := 1.0
+	if promised := proof.PromisedLatency(m); promised != nil {
+		latency = share(*promised, s.latency)
+	}
+	h := o.History
+	return map[string]float64{
+		"guarantee":   (promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,
+		"cost_score":  1 - cost,
+		"performance": 1 - latency,
+		"reliability": (h.GetRequests() - h.GetFailures() + 1) / (h.GetRequests() + 1),
+		"cost":        cost,
+		"risk":        risk(m.GetPrivacy()),
+		"latency":     latency,
+	}
+}
+
+// share returns part/whole in [0, 1]; nothing of nothing is nothing.
+func share(part, whole float64) float64 {
+	if part <= 0 {
+		return 0
+	}
+	if part >= whole {
+		return 1
+	}
+	return part / whole
+}
+
+// promisedShare returns the minimum that m promises for a guarantee measured as a share, 0 if it promises none.
+func promisedShare(m *caiov1.Contract, guarantee string) float64 {
+	return max(0, min(1, m.GetGuarantees()[guarantee].GetBound().GetMin()))
+}
+
+func risk(p *caiov1.Privacy) float64 {
+	distance := 1.0
+	switch p.GetDataLocality() {
+	case "on_device":
+		distance = 0
+	case "local":
+		distance = .25
+	case "region":
+		distance = .5
+	}
+	if p.GetEncryption() {
+		distance /= 2
+	}
+	return distance
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/smarthausgroup/caio/runtime/gateway"
+	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/schema"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// Emit hands a piece of a streamed result to the caller. An error ends the execution.
+type Emit func(*caiov1.Delta) error
+
+// Decide decides, records the decision as a trace, and executes nothing.
+func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
+	w, err := e.begin(in.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), in.GetListAll())
+	if err != nil {
+		return nil, w.end(ctx, "failed", err)
+	}
+	w.trace.Decision = decision
+	status := "decided"
+	if decision.Error != nil {
+		status = "refused"
+	}
+	if err := w.end(ctx, status, nil); err != nil {
+		return nil, err
+	}
+	return &caiov1.DecideResponse{TraceId: w.trace.TraceId, Decision: decision}, nil
+}
+
+// Orchestrate decides, executes, checks the guarantees, and answers once the trace is durable. emit receives a streamed
+// result piece by piece; nil asks for no stream. A candidate that fails, or breaks a guarantee whose reaction is
+// fallback, makes way for the next, unless a piece was already handed out. Cancelling ctx stops the execution; the trace
+// is written all the same.
+func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest, emit Emit) (*caiov1.OrchestrateResponse, error) {
+	w, err := e.begin(in.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), false)
+	if err != nil {
+		return nil, w.end(ctx, "failed", err)
+	}
+	w.trace.Decision = decision
+	if refusal := decision.Error; refusal != nil {
+		err := &Error{proto.CloneOf(refusal), nil}
+		err.Detail.Candidates = decision.Candidates
+		return nil, w.end(ctx, "refused", err)
+	}
+	result, err := w.execute(ctx, emit)
+	if err != nil {
+		return nil, w.end(ctx, failureStatus(ctx), err)
+	}
+	if err := w.end(ctx, "ok", nil); err != nil {
+		return nil, err
+	}
+	response := &caiov1.OrchestrateResponse{
+		TraceId: w.trace.TraceId, ServiceId: w.trace.ServiceId, Result: result, Why: w.why(),
+		Attempts: w.trace.Attempts, DurationMs: w.trace.DurationMs,
+	}
+	if in.GetExplain() {
+		response.Decision = decision
+	}
+	return response, nil
+}
+
+func failureStatus(ctx context.Context) string {
+	if ctx.Err() == context.Canceled {
+		return "canceled"
+	}
+	return "failed"
+}
+
+// A walk is one request on its way through the house, and the trace it will leave.
+type walk struct {
+	*Engine
+	snapshot *Snapshot
+	req      *caiov1.Request // complete
+	start    time.Time
+	trace    *caiov1.Trace
+}
+
+func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
+	id, err := trace.NewID(e.opts.Rand)
+	if err != nil {
+		return nil, fail("INTERNAL", "request", "name the trace", err)
+	}
+	start := e.opts.Now()
+	w := &walk{Engine: e, snapshot: e.snapshot.Load(), req: complete(req, start), start: start}
+	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Request: withoutBody(w.req)}
+	return w, nil
+}
+
+// end writes the trace, and returns cause with the trace's id in it. A trace that cannot be written is an error of its
+// own: an answer without a trace is none.
+func (w *walk) end(ctx context.Context, status string, cause error) error {
+	t := w.trace
+	t.Status = status
+	t.DurationMs = w.since(w.start)
+	var failure *Error
+	if cause != nil {
+		failure = asError(cause)
+		t.Error = proto.CloneOf(failure.Detail)
+		t.Error.Candidates = nil // they stand in the decision
+		failure.Detail.TraceId = t.TraceId
+	}
+	// The caller may have left; what happened is recorded nevertheless.
+	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t); err != nil {
+		return fail("UNAVAILABLE", "trace", "record the trace", err).hint("see the server's log; free space, or restart it")
+	}
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// asError makes every error one of this door.
+func asError(err error) *Error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	return unable("decide", "serve the request", err)
+}
+
+// since returns the time since start in milliseconds, to the microsecond.
+func (w *walk) since(start time.Time) float64 {
+	return float64(w.opts.Now().Sub(start).Microseconds()) / 1000
+}
+
+// execute tries the candidates, best first, until one brings a result that is kept.
+func (w *walk) execute(ctx context.Context, emit Emit) (*caiov1.Result, error) {
+	ctx, cancel := w.withDeadline(ctx)
+	defer cancel()
+	var last *Error
+	for _, id := range w.trace.Decision.Ranking {
+		result, next, err := w.attempt(ctx, id, emit)
+		if err == nil {
+			w.trace.ServiceId = id
+			return result, nil
+		}
+		last = err
+		if !next || ctx.Err() != nil {
+			return nil, last
+		}
+	}
+	if tried := len(w.trace.Attempts); tried > 1 {
+		last.Detail.Message = fmt.Sprintf("all %d candidates were tried in vain, the last: %s", tried, last.Detail.Message)
+	}
+	return nil, last
+}
+
+// attempt executes one candidate. next tells whether another may be tried after an error.
+func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov1.Result, next bool, err *Error) {
+	start := w.opts.Now()
+	a := &caiov1.Attempt{ServiceId: id, Time: timestamppb.New(start), Outcome: "ok"}
+	w.trace.Attempts = append(w.trace.Attempts, a)
+	service, _ := w.snapshot.Registry.Get(id)
+	m := service.Message()
+	if m.GetApi().GetProtocol() == "" && m.GetApi().GetBaseUrl() == "" || m.GetAdapter().GetPlugin() == "" {
+		return nil, true, w.failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id+" names no api and adapter", nil).
+			hint("add api.base_url and adapter.plugin to its contract"))
+	}
+	adapter, findErr := w.snapshot.Adapters.Find(m.GetAdapter().GetPlugin(), m.GetAdapter().GetDigest())
+	if findErr != nil {
+		return nil, true, w.failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id, findErr))
+	}
+	a.AdapterDigest = adapter.Digest()
+	outcome, execErr := w.opts.Gateway.Execute(ctx, gateway.Call{Contract: m, Adapter: adapter, Intent: w.req.Intent, Stream: emit != nil, Emit: emit})
+	if outcome != nil {
+		a.Observed = outcome.Observed
+	}
+	if execErr != nil {
+		ge, _ := execErr.(*gateway.Error)
+		if ctx.Err() == context.Canceled {
+			a.Outcome = "canceled" // the caller's doing, not the service's: its history stays clean
+			return nil, false, fromGateway(execErr)
+		}
+		return nil, ge != nil && ge.Retryable && !ge.Sent, w.failed(a, fromGateway(execErr))
+	}
+	return w.check(ctx, a, outcome, emit != nil)
+}
+
+// failed notes an execution that brought nothing.
+func (w *walk) failed(a *caiov1.Attempt, err *Error) *Error {
+	a.Outcome = "failed"
+	a.Error = proto.CloneOf(err.Detail)
+	w.history.record(a.ServiceId, true)
+	return err
+}
+
+// check holds what came back against the guarantees. A violation always counts against the service; whether the result
+// is kept is the policy's to say.
+func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, streamed bool) (*caiov1.Result, bool, *Error) {
+	service, _ := w.snapshot.Registry.Get(a.ServiceId)
+	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.facts[service.Contract], outcome.Result, outcome.Observed)
+	if err != nil {
+		return nil, false, w.failed(a, unable("guarantee", "evaluate guarantees", err))
+	}
+	a.Violations = violations
+	w.history.record(a.ServiceId, len(violations) > 0)
+	reaction, broken := "accept", []*caiov1.Reason(nil)
+	for _, v := range violations {
+		if v.Reaction != "accept" {
+			broken = append(broken, v.Reason)
+			if reaction != "fail" {
+				reaction = v.Reaction
+			}
+		}
+	}
+	if reaction == "accept" {
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(outcome.Result)
+		if err != nil {
+			return nil, false, w.failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
+		}
+		w.trace.ResultDigest = schema.Digest(raw)
+		return outcome.Result, false, nil
+	}
+	a.Outcome = "violation"
+	failure := fail("GUARANTEE_VIOLATION", "guarantee", a.ServiceId+" broke what it guarantees: "+messages(broken), nil).
+		hint("'caio trace get' shows the attempts; a rule under caio.guarantee decides the reaction")
+	a.Error = proto.CloneOf(failure.Detail)
+	// What a caller has already seen of a stream cannot be taken back.
+	return nil, reaction == "fallback" && !streamed, failure
+}
+
+// why says in one sentence why the service that answered did.
+func (w *walk) why() string {
+	attempts := w.trace.Attempts
+	if len(attempts) == 1 {
+		return why(w.trace.Decision)
+	}
+	var fell []string
+	for _, a := range attempts[:len(attempts)-1] {
+		fell = append(fell, a.ServiceId+": "+a.Error.GetMessage())
+	}
+	return "fell back: " + strings.Join(fell, " | ")
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/smarthausgroup/caio/runtime/proof"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// funnel lists the outcomes of those that fall in the order of the steps, each with the code of a request whose last
+// candidates fell there and with what its sender can do.
+var funnel = [...]struct{ outcome, code, hint string }{
+	{"capability", "NO_MATCHING_SERVICE", "register a service with that capability, or ask for one that there is ('caio service list')"},
+	{"guarantee", "NO_MATCHING_SERVICE", "demand less, or register a service that promises more ('caio service discover')"},
+	{"constraint", "NO_MATCHING_SERVICE", "relax the constraints, or register a service that meets them"},
+	{"rule", "RULE_VIOLATION", "change the request, the service's contract, or the rule named in the reasons"},
+	{"security", "SECURITY_VIOLATION", "use a principal with the permissions and trust the reasons name, or another service"},
+	{"budget", "BUDGET_EXCEEDED", "raise budget.max_cost, or register a cheaper service"},
+	{"latency", "LATENCY_EXCEEDED", "raise max_latency_ms, or register a faster service"},
+}
+
+// step returns the position of outcome in the funnel, -1 for candidates that did not fall.
+func step(outcome string) int {
+	for i := range funnel {
+		if funnel[i].outcome == outcome {
+			return i
+		}
+	}
+	return -1
+}
+
+// nobody says at which step the last candidates fell and why.
+func (c *choice) nobody() *caiov1.Error {
+	last := 0
+	for _, candidate := range c.out.Candidates {
+		last = max(last, step(candidate.Outcome))
+	}
+	var said []string
+	for _, candidate := range c.out.Candidates {
+		if step(candidate.Outcome) == last && last > 0 {
+			said = append(said, candidate.ServiceId+": "+messages(candidate.Reasons))
+		}
+	}
+	message := fmt.Sprintf("no service can serve: of %d in the registry the last %s fell at the step %q: %s",
+		c.Registry.Len(), count(len(said)), funnel[last].outcome, enumerate(said))
+	if last == 0 {
+		message = c.nobodyOffers()
+	}
+	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: funnel[last].hint}
+}
+
+func (c *choice) nobodyOffers() string {
+	message := fmt.Sprintf("no service of %d in the registry offers %s", c.Registry.Len(), strings.Join(c.req.Capabilities, ", "))
+	for _, asked := range c.req.Capabilities {
+		if near := c.Registry.NearestCapability(asked); near != "" && near != asked {
+			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)
+		}
+	}
+	return message
+}
+
+func messages(reasons []*caiov1.Reason) string {
+	out := make([]string, len(reasons))
+	for i, r := range reasons {
+		out[i] = r.Message
+	}
+	return strings.Join(out, "; ")
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "one"
+	}
+	return fmt.Sprint(n)
+}
+
+// enumerate joins at most the first few, so that an error stays readable when thousands fell; all are in the trace.
+func enumerate(said []string) string {
+	const most = 5
+	if len(said) > most {
+		said = append(slices.Clip(said[:most]), fmt.Sprintf("and %d more", len(said)-most))
+	}
+	return strings.Join(said, " | ")
+}
+
+func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
+	message := p.Unknown
+	switch {
+	case p.Known && p.Currency != b.Currency:
+		message = fmt.Sprintf("priced in %s, the budget is in %s", p.Currency, b.Currency)
+	case p.Known:
+		message = fmt.Sprintf("estimated cost %g %s is over the budget of %g", p.Cost, p.Currency, b.MaxCost)
+	}
+	facts := map[string]*structpb.Value{
+		"request.budget.max_cost": structpb.NewNumberValue(b.MaxCost), "request.budget.currency": structpb.NewStringValue(b.Currency),
+		"service.cost.currency": structpb.NewStringValue(p.Currency),
+	}
+	if p.Known {
+		facts["estimated_cost"] = structpb.NewNumberValue(p.Cost)
+	}
+	return &caiov1.Reason{Rule: "request.budget", Message: message, Facts: &structpb.Struct{Fields: facts}}
+}
+
+func tooSlow(promised *float64, limit float64) *caiov1.Reason {
+	facts := map[string]*structpb.Value{"request.max_latency_ms": structpb.NewNumberValue(limit)}
+	message := "the contract promises no latency"
+	if promised != nil {
+		message = fmt.Sprintf("promised latency %g ms is over the cap of %g ms", *promised, limit)
+		facts["service.guarantees.latency.bound.max"] = structpb.NewNumberValue(*promised)
+	}
+	return &caiov1.Reason{Rule: "request.max_latency_ms", Message: message, Facts: &structpb.Struct{Fields: facts}}
+}
+
+// why says in one sentence what speaks for the service chosen.
+func why(d *caiov1.Decision) string {
+	if len(d.Ranking) == 1 {
+		fallen := len(d.Candidates) - 1
+		if fallen == 0 {
+			return "the only service that offers it"
+		}
+		fell := map[string]int{}
+		for _, candidate := range d.Candidates {
+			fell[candidate.Outcome]++
+		}
+		var parts []string
+		for i := range funnel {
+			if n := fell[funnel[i].outcome]; n > 0 {
+				parts = append(parts, fmt.Sprintf("%d by %s", n, funnel[i].outcome))
+			}
+		}
+		return fmt.Sprintf("the only one left of %d: %s fell", len(d.Candidates), strings.Join(parts, ", "))
+	}
+	scores := map[string]float64{}
+	for _, candidate := range d.Candidates {
+		scores[candidate.ServiceId] = candidate.GetScore()
+	}
+	second := d.Ranking[1]
+	return fmt.Sprintf("best score of %d, %.3f before %s's %.3f", len(d.Ranking), scores[d.ServiceId], second, scores[second])
+}
