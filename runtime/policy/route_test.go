@@ -244,6 +244,19 @@ func TestVerdictsAreAlignedAndSplitByKind(t *testing.T) {
 	}
 }
 
+func TestEveryPackageBelowCounts(t *testing.T) {
+	s := load(t,
+		"a.rego", "package caio.routing\n\ndeny contains \"top\" if input.request.match == \"any\"\n",
+		"b.rego", "package caio.routing.a.b.c\n\ndeny contains \"deep\" if input.request.match == \"any\"\n",
+		"c.rego", "package caio.security[\"odd name\"]\n\ndeny contains \"odd\" if input.request.match == \"any\"\n",
+		"d.rego", "package caio.routing.a.b.c\n\ndeny contains \"another file\" if input.request.match == \"any\"\n",
+	)
+	v := route(t, s, &caiov1.Request{Match: "any"}, `{}`)
+	if len(v.Rule) != 3 || len(v.Security) != 1 {
+		t.Errorf("got %v", v)
+	}
+}
+
 func TestSameInputsSameReasonsInTheSameOrder(t *testing.T) {
 	var sources []string
 	for i := range 12 {
