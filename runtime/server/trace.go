@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/smarthausgroup/caio/runtime/identity"
+	"github.com/smarthausgroup/caio/runtime/trace"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// traces serves caio.v1.TraceService.
+type traces struct{ log *trace.Log }
+
+func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
+	id := req.Msg.GetTraceId()
+	stored, err := t.log.Get(ctx, id)
+	// A foreign trace is one that is not there: that it exists is the other tenant's matter.
+	if errors.Is(err, trace.ErrNotFound) ||
+		err == nil && !identity.CanReadTrace(callerOf(ctx).principal, stored.GetTrace().GetRequest().GetPrincipal().GetTenant()) {
+		return nil, newError(codeTraceNotFound, stageTrace, "there is no trace "+quote(id), "'caio trace list' shows the latest")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+}
+
+func (t *traces) List(ctx context.Context, req *connect.Request[caiov1.TraceServiceListRequest]) (*connect.Response[caiov1.TraceServiceListResponse], error) {
+	tenant, ok := identity.TraceTenant(callerOf(ctx).principal, req.Msg.GetTenant())
+	if !ok {
+		// As with Get: what a caller may not see is not there.
+		return connect.NewResponse(&caiov1.TraceServiceListResponse{}), nil
+	}
+	list, next, err := t.log.List(ctx, trace.Query{
+		Since: instant(req.Msg.GetSince()), Until: instant(req.Msg.GetUntil()),
+		Tenant: tenant, Service: req.Msg.GetServiceId(), Status: req.Msg.GetStatus(),
+		Limit: int(req.Msg.GetPageSize()), Token: req.Msg.GetPageToken(),
+	})
+	if errors.Is(err, trace.ErrToken) {
+		return nil, foreignToken(stageTrace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&caiov1.TraceServiceListResponse{Traces: list, NextPageToken: next}), nil
+}
+
+// foreignToken is the answer to a page token that this server did not give, or gave for another query.
+func foreignToken(stage string) error {
+	return newError(codeInvalidRequest, stage, "page_token does not belong to this query",
+		"leave it empty, or send next_page_token of the page before as it came, with the same filter")
+}
+
+func instant(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
