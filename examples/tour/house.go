@@ -76,19 +76,22 @@ func (h *house) logFile() string { return filepath.Join(h.data, "serve.log") }
 // tokenFile is where the operator's token lies, for the commands to try afterwards.
 func (h *house) tokenFile() string { return filepath.Join(h.data, "operator.token") }
 
-// freeAddr returns addr, or else the default, or else a free port.
+// freeAddr returns addr, with a free port where its port is 0; for no addr the default one, or a free port if that is
+// taken. It cannot hold the port for the child; who takes it in between makes the child say so.
 func freeAddr(ctx context.Context, addr string) (string, error) {
+	tries := []string{defaultAddr, "127.0.0.1:0"}
 	if addr != "" {
-		return addr, nil
+		tries = []string{addr}
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", defaultAddr)
-	if err != nil {
-		if listener, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-			return "", fmt.Errorf("find a free port: %w", err)
+	var errs []error
+	for _, try := range tries {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", try)
+		if err == nil {
+			return listener.Addr().String(), listener.Close()
 		}
+		errs = append(errs, err)
 	}
-	return listener.Addr().String(), listener.Close()
+	return "", fmt.Errorf("find an address for caio serve: %w", errors.Join(errs...))
 }
 
 func (h *house) waitHealthy(ctx context.Context) error {

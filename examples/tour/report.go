@@ -10,7 +10,7 @@ import (
 )
 
 // widest is how much of a reason a row shows; the trace has it all.
-const widest = 76
+const widest = 88
 
 func table(w io.Writer, rows []row) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)

@@ -142,9 +142,13 @@ func (s story) answered(response *caiov1.OrchestrateResponse) row {
 	for _, a := range response.GetAttempts() {
 		if a.GetServiceId() != response.GetServiceId() {
 			tried = append(tried, a.GetServiceId())
+			r.why = "after " + a.GetServiceId() + ": " + a.GetError().GetMessage()
 		}
 		for _, v := range a.GetViolations() {
 			rules = append(rules, v.GetReason().GetRule())
+			if v.GetReaction() != "accept" {
+				r.why = "after " + a.GetServiceId() + ": " + v.GetReason().GetMessage()
+			}
 		}
 	}
 	r.expect("services tried before", fmt.Sprint(tried), fmt.Sprint(s.tried))
@@ -200,12 +204,20 @@ func rulesOf(candidates []*caiov1.Candidate) []string {
 	return rules
 }
 
-// reasonOf returns what the last candidates fell over, in one line: the error's whole message names them all.
+// reasonOf returns what the last candidates fell over, by one of them: the error's whole message, too long for a row,
+// names them all.
 func reasonOf(e *caiov1.Error) string {
+	var fell []string
 	for _, c := range e.GetCandidates() {
 		if c.GetOutcome() == e.GetStage() && len(c.GetReasons()) > 0 {
-			return c.GetServiceId() + ": " + c.GetReasons()[0].GetMessage()
+			fell = append(fell, c.GetReasons()[0].GetMessage())
 		}
 	}
-	return e.GetMessage()
+	switch len(fell) {
+	case 0:
+		return e.GetMessage()
+	case 1:
+		return fell[0]
+	}
+	return fmt.Sprintf("%s (and %d more)", fell[0], len(fell)-1)
 }

@@ -103,7 +103,11 @@ func TestAnErrorIsToldByWhatTheLastCandidatesFellOver(t *testing.T) {
 		{ServiceId: "a", Outcome: "guarantee", Reasons: []*caiov1.Reason{{Message: "too slow"}}},
 		{ServiceId: "b", Outcome: "security", Reasons: []*caiov1.Reason{{Message: "not trusted"}}},
 	}}
-	if got := reasonOf(e); got != "b: not trusted" {
+	if got := reasonOf(e); got != "not trusted" {
+		t.Errorf("%q", got)
+	}
+	e.Candidates = append(e.Candidates, e.Candidates[1])
+	if got := reasonOf(e); got != "not trusted (and 1 more)" {
 		t.Errorf("%q", got)
 	}
 	if got := reasonOf(&caiov1.Error{Message: "nobody offers it"}); got != "nobody offers it" {

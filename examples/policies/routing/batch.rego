@@ -12,7 +12,7 @@ import rego.v2
 # description: A request of low priority does not go to a service whose price is over 0.001 USD, or not known.
 deny contains {
 	"rule": "BATCH-001",
-	"message": sprintf("work of low priority goes to services of at most %v USD a request", [ceiling]),
+	"message": sprintf("batch work goes to services of at most %v USD a request", [ceiling]),
 	"facts": {
 		"priority": input.request.context.priority,
 		"per_request": object.get(input.service, ["cost", "per_request"], null),
