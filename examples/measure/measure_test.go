@@ -29,9 +29,6 @@ func TestEveryContractPromisesWhatIsMeasured(t *testing.T) {
 		if stated := fmt.Sprintf("measured: %.3f", result.Accuracy); !strings.Contains(string(s.Source), stated) {
 			t.Errorf("the comment in %s should say %q", s.File, stated)
 		}
-		if again := judged(t, s); again.Accuracy != result.Accuracy || again.Sure != result.Sure {
-			t.Errorf("%s: %.4f sure %.4f, then %.4f sure %.4f", s.ServiceID, result.Accuracy, result.Sure, again.Accuracy, again.Sure)
-		}
 	}
 }
 
