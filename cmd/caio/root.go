@@ -67,6 +67,9 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand()
+	root.AddCommand(
+		newServeCommand(), newDecideCommand(), newOrchestrateCommand(),
+		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newTokenCommand(), newVersionCommand(),
+	)
 	return root
 }

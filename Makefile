@@ -1,0 +1,73 @@
+# `make` lists the targets. CI runs nothing but these.
+.DEFAULT_GOAL := help
+.PHONY: help run test build generate lint bench clean race check clients soak fuzz adapters
+
+GO      ?= go
+ADAPTERS = cmd/caio/shipped/adapters.wasm
+MODULES  = . sdk/adapter plugins
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUF      = $(GO) tool -modfile=tools/buf.mod buf
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build everything, start the example services and the server, and route real requests
+	@$(GO) run ./examples/tour -caio bin/caio
+
+test: adapters ## run all tests
+	@for m in $(MODULES); do (cd $$m && $(GO) test ./...) || exit 1; done
+
+build: adapters ## build bin/caio with the shipped adapters inside
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/caio ./cmd/caio
+
+# The adapters are ordinary guests: one module of their own, compiled to Wasm and embedded.
+adapters: $(ADAPTERS)
+$(ADAPTERS): $(shell find plugins sdk/adapter -name '*.go' -not -name '*_test.go' -o -name go.mod)
+	cd plugins && GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags='-s -w' -o ../$(ADAPTERS) .
+
+generate: ## rebuild generated code
+	$(BUF) generate --template tools/buf.gen.yaml
+
+lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
+	$(GO) vet -tags bench,clients,soak ./cmd/caio
+	$(GO) tool -modfile=tools/staticcheck.mod staticcheck ./...
+	$(BUF) lint
+	$(BUF) format --diff --exit-code > /dev/null
+	$(GO) run ./cmd/caio contract check examples/contracts
+	$(GO) run ./cmd/caio policy check --strict policies
+	$(GO) run ./cmd/caio policy fmt --check policies
+	$(GO) run ./cmd/caio policy test policies
+
+check: build ## what CI runs beside the tests: lint, generated code is current, races, clients, examples, short fuzz
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory generate
+	@git diff --exit-code -- schema/gen || { echo "generated code is not current: run 'make generate' and commit"; exit 1; }
+	@$(MAKE) --no-print-directory race
+	@$(MAKE) --no-print-directory clients
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
+	$(GO) run ./examples/tour -caio bin/caio -once -data "$$(mktemp -d)"
+
+race: adapters ## run all tests under the race detector
+	@for m in $(MODULES); do (cd $$m && $(GO) test -race ./...) || exit 1; done
+
+clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
+	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
+
+soak: build ## minutes: contracts change under load, kill -9 in the middle, nothing acknowledged is lost
+	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
+
+FUZZTIME ?= 30s
+fuzz: adapters ## fuzz every decoder for FUZZTIME each
+	@for m in $(MODULES); do (cd $$m && for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p > /tmp/caio-fuzz.$$$$ 2>&1 || { cat /tmp/caio-fuzz.$$$$; exit 1; }; \
+	  done || exit 1; done) || exit 1; done; rm -f /tmp/caio-fuzz.$$$$
+
+bench: build ## print what decisions, adapters, requests, memory and start cost
+	$(GO) test -tags bench -run TestBench -count=1 -v ./cmd/caio
+
+clean: ## remove what was built and the development data
+	rm -rf bin .caio $(ADAPTERS) bench.json

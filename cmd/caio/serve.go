@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smarthausgroup/caio/runtime/adapter"
+	"github.com/smarthausgroup/caio/runtime/contract"
+	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/gateway"
+	"github.com/smarthausgroup/caio/runtime/identity"
+	"github.com/smarthausgroup/caio/runtime/policy"
+	"github.com/smarthausgroup/caio/runtime/server"
+	"github.com/smarthausgroup/caio/runtime/store"
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// serveOptions are the flags of `caio serve`.
+type serveOptions struct {
+	addr, data, plugins, secrets string
+	jwks, issuer, audience       string
+	insecureDev                  bool
+	origins                      []string
+	maxBody                      int
+	grace                        time.Duration
+	logLevel                     string
+	policies                     *policySources
+}
+
+func newServeCommand() *cobra.Command {
+	o := &serveOptions{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Serve answers Connect, gRPC, gRPC-Web and JSON on one port until it is interrupted; running requests then finish.
+
+Callers show a bearer token (JWT, EdDSA or RS256) that verifies with a key in --jwks. 'caio token keygen' and
+'caio token mint' make both for development. Secrets of providers are read from --secrets (a JSON file) and from the
+environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS.`,
+		Example: "  caio token keygen --dir keys && caio serve --jwks keys/jwks.json --data /var/lib/caio",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(cmd.ErrOrStderr(), o.logLevel)
+			if err != nil {
+				return err
+			}
+			if err := serve(cmd.Context(), o, log); err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.addr, "addr", "127.0.0.1:7400", "address to listen on; port 0 picks a free one")
+	f.StringVar(&o.data, "data", ".caio", "directory of the registry, the traces and the compile cache")
+	f.StringVar(&o.plugins, "plugins", "", "directory of further adapters (*.wasm)")
+	f.StringVar(&o.secrets, "secrets", "", `JSON file of secrets: {"NAME": {"value": "...", "hosts": ["api.example.com"]}}`)
+	f.StringVar(&o.jwks, "jwks", "", "JWKS file with the public keys that sign callers' tokens")
+	f.StringVar(&o.issuer, "issuer", "caio", "issuer that tokens must name")
+	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")
+	f.BoolVar(&o.insecureDev, "insecure-dev", false, "let everybody in without a token, as an admin; for development only")
+	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
+	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
+	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	o.policies = addPolicySources(cmd)
+	return cmd
+}
+
+func newLogger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: only debug, info, warn and error are known", level)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// serve builds the house top to bottom, serves until ctx ends, and takes it down in the reverse order.
+func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
+	start := time.Now()
+	var down closers
+	defer func() { err = errors.Join(err, down.close()) }()
+
+	set, err := o.policies.load()
+	if err != nil {
+		return o.policies.explain(err)
+	}
+	verifier, err := o.guard(set, log)
+	if err != nil {
+		return err
+	}
+	schema, err := contract.NewSchema()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return err
+	}
+	st, err := store.Open(filepath.Join(o.data, "store"), store.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	down.add(st.Close)
+	registry, rejected, err := engine.LoadRegistry(ctx, st, schema)
+	if err != nil {
+		return err
+	}
+	for _, err := range rejected {
+		log.WarnContext(ctx, "contract is not in force: the schema refuses it now", "error", err)
+	}
+	catalog, err := o.adapters(ctx, &down)
+	if err != nil {
+		return err
+	}
+	secrets, err := o.loadSecrets()
+	if err != nil {
+		return err
+	}
+	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
+	down.add(gw.Close)
+	traces, err := trace.Open(st.Traces(), trace.Options{})
+	if err != nil {
+		return err
+	}
+	down.add(traces.Close)
+	e, err := engine.New(engine.Options{
+		Registry: registry, Policies: set, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	s, err := server.New(server.Options{
+		Engine: e, Traces: traces, Schema: schema, Verifier: verifier, InsecureDev: o.insecureDev, AllowedOrigins: o.origins,
+		MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w (choose another with --addr)", err)
+	}
+	log.InfoContext(ctx, "serving", "addr", listener.Addr().String(), "services", registry.Len(), "rules", set.Len(),
+		"adapters", len(catalog.List()), "started_in", time.Since(start).Round(time.Millisecond))
+	err = s.Serve(ctx, listener)
+	log.InfoContext(context.WithoutCancel(ctx), "stopped")
+	return err
+}
+
+// guard refuses what is not safe in production and returns the verifier of tokens; nil where --insecure-dev does without.
+func (o *serveOptions) guard(set *policy.Set, log *slog.Logger) (*identity.Verifier, error) {
+	if o.insecureDev {
+		log.Warn("INSECURE: --insecure-dev is on; everybody who reaches " + o.addr + " is an admin, and no token is asked for")
+	} else if missing := set.Uncovered(); len(missing) > 0 {
+		return nil, fmt.Errorf("unsafe: no rule of the policy set covers %s; add the default security/ rules, or lay your "+
+			"policies over them with --policy-overlay", strings.Join(missing, ", "))
+	}
+	if o.jwks == "" {
+		if o.insecureDev {
+			return nil, nil
+		}
+		return nil, errors.New("unsafe: nobody's token could be verified; name the public keys with --jwks ('caio token keygen " +
+			"--dir keys' makes some for development), or run with --insecure-dev on your own machine")
+	}
+	raw, err := os.ReadFile(o.jwks)
+	if err != nil {
+		return nil, fmt.Errorf("--jwks: %w", err)
+	}
+	keys, err := identity.LoadKeys(raw)
+	if err != nil {
+		return nil, fmt.Errorf("--jwks %s: %w", o.jwks, err)
+	}
+	return identity.New(identity.Options{Keys: keys, Issuer: o.issuer, Audience: o.audience})
+}
+
+// loadSecrets reads the providers' secrets; what the environment names replaces what the file does.
+func (o *serveOptions) loadSecrets() (gateway.SecretSet, error) {
+	fromEnv, err := gateway.SecretsFromEnv(os.Environ())
+	if err != nil || o.secrets == "" {
+		return fromEnv, err
+	}
+	raw, err := os.ReadFile(o.secrets)
+	if err != nil {
+		return nil, fmt.Errorf("--secrets: %w", err)
+	}
+	fromFile, err := gateway.ParseSecrets(raw)
+	if err != nil {
+		return nil, fmt.Errorf("--secrets %s: %w", o.secrets, err)
+	}
+	return fromFile.With(fromEnv), nil
+}
+
+// adapters admits every module and returns what they hold.
+func (o *serveOptions) adapters(ctx context.Context, down *closers) (*adapter.Catalog, error) {
+	runtime, err := adapter.Open(ctx, adapter.Options{CacheDir: filepath.Join(o.data, "cache")})
+	if err != nil {
+		return nil, err
+	}
+	// The house is taken down when ctx has ended; closing must not be canceled with it.
+	down.add(func() error { return runtime.Close(context.WithoutCancel(ctx)) })
+	files, err := readPlugins(o.plugins)
+	if err != nil {
+		return nil, err
+	}
+	var modules []*adapter.Module
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		module, err := runtime.Load(ctx, name, files[name])
+		if err != nil {
+			return nil, fmt.Errorf("load adapter %s: %w", name, err)
+		}
+		modules = append(modules, module)
+	}
+	return adapter.NewCatalog(modules...)
+}
+
+// closers are what was opened, to be closed in the reverse order.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c *closers) close() error {
+	var errs []error
+	for _, f := range slices.Backward(*c) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
