@@ -40,7 +40,7 @@ func (c *checker) walk(m *member, n *node) bool {
 	case m.kind == cue.ListKind:
 		c.wrong(m, n, "must be a list")
 	default:
-		allowed := c.allowed(m.shape, n)
+		allowed := m.allowed(n)
 		if allowed == "" {
 			return true
 		}
@@ -51,8 +51,8 @@ func (c *checker) walk(m *member, n *node) bool {
 
 // allowed asks CUE about a single value. It returns "" if it is right, else the sentence that the schema ends the
 // value's alternatives with.
-func (c *checker) allowed(s *shape, n *node) string {
-	err := s.value.Unify(cuecontext.New().BuildExpr(n.expr())).Validate(cue.Concrete(true))
+func (s *shape) allowed(n *node) string {
+	err := s.value.Unify(cuecontext.New().BuildExpr(s.judged(n).expr())).Validate(cue.Concrete(true))
 	if err == nil {
 		return ""
 	}
@@ -94,7 +94,8 @@ func (c *checker) walkFields(s *shape, n *node) {
 		m := s.fields[f.name]
 		switch {
 		case m == nil && s.own != nil:
-			if !c.ownType(s, n, f) {
+			if message := c.schema.ownType(f.name); message != "" {
+				c.report.add(f.pos, join(n.path, f.name), "%s", message)
 				continue
 			}
 			m = s.own
@@ -114,18 +115,17 @@ func (c *checker) walkFields(s *shape, n *node) {
 	n.fields = keep
 }
 
-// ownType judges the name of a guarantee that the schema does not know.
-func (c *checker) ownType(s *shape, n *node, f *field) bool {
-	known := c.schema.guaranteeNames
-	if near := Nearest(f.name, known); near != "" && levenshtein.ComputeDistance(f.name, near) <= 2 {
-		c.report.add(f.pos, join(n.path, f.name), "unknown guarantee %s: too near to a known one to be a type of your own; known are %s; did you mean %q?", quoteShort(f.name), strings.Join(s.names, ", "), near)
-		return false
+// ownType says what is wrong with the name of a guarantee that the schema does not know; "": nothing, it may be a type of
+// the author's own.
+func (s *Schema) ownType(name string) string {
+	types := strings.Join(s.shape.fields["guarantees"].names, ", ")
+	if near := Nearest(name, s.guaranteeNames); near != "" && levenshtein.ComputeDistance(name, near) <= 2 {
+		return fmt.Sprintf("unknown guarantee %s: too near to a known one to be a type of your own; known are %s; did you mean %q?", quoteShort(name), types, near)
 	}
-	if allowed := c.allowed(c.schema.name, &node{kind: kindText, text: f.name}); allowed != "" {
-		c.report.add(f.pos, join(n.path, f.name), "guarantee %s is not allowed: its name %s; known are %s%s", quoteShort(f.name), allowed, strings.Join(s.names, ", "), hint(f.name, known))
-		return false
+	if allowed := s.name.allowed(&node{kind: kindText, text: name}); allowed != "" {
+		return fmt.Sprintf("guarantee %s is not allowed: its name %s; known are %s%s", quoteShort(name), allowed, types, hint(name, s.guaranteeNames))
 	}
-	return true
+	return ""
 }
 
 // missing reports what must be given and is not. An unknown neighbour that is most likely the one meant has said it
@@ -140,7 +140,7 @@ func (c *checker) missing(s *shape, n, base *node, prefix string) {
 		case c.bad[place{base, prefix + name}]:
 		case m.required:
 			c.bad[place{base, prefix + name}] = true
-			c.report.add(n.pos, join(n.path, name), "missing: %s", c.demand(m.shape))
+			c.report.add(n.pos, join(n.path, name), "missing: %s", m.demand())
 		case m.kind == cue.StructKind && !m.open:
 			// An object may be left out if nothing in it must be given.
 			absent := &node{kind: kindObject, pos: n.pos, path: join(n.path, name)}
@@ -150,14 +150,14 @@ func (c *checker) missing(s *shape, n, base *node, prefix string) {
 }
 
 // demand says what a missing field must be.
-func (c *checker) demand(s *shape) string {
+func (s *shape) demand() string {
 	switch s.kind {
 	case cue.StructKind:
 		return "must be an object with " + strings.Join(s.names, ", ")
 	case cue.ListKind:
 		return "must be a list with at least one item"
 	default:
-		return c.allowed(s, &node{kind: kindNull})
+		return s.allowed(&node{kind: kindNull})
 	}
 }
 

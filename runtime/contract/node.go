@@ -115,6 +115,32 @@ func (n *node) expr() ast.Expr {
 	}
 }
 
+// value is n as encoding/json knows it.
+func (n *node) value() any {
+	switch n.kind {
+	case kindBool:
+		return n.truth
+	case kindText:
+		return n.text
+	case kindNumber:
+		return n.number
+	case kindList:
+		list := make([]any, len(n.items))
+		for i, item := range n.items {
+			list[i] = item.value()
+		}
+		return list
+	case kindObject:
+		object := make(map[string]any, len(n.fields))
+		for _, f := range n.fields {
+			object[f.name] = f.value.value()
+		}
+		return object
+	default:
+		return nil
+	}
+}
+
 // numberExpr writes the float64 that is going to be stored, not the author's digits: CUE must judge what we keep.
 func (n *node) numberExpr() ast.Expr {
 	kind, digits := token.FLOAT, strconv.FormatFloat(n.number, 'e', -1, 64)

@@ -88,13 +88,13 @@ func (c *checker) trace(root *node, path []string) trail {
 		}
 		switch t.node.kind {
 		case kindObject:
-			t.way = append(t.way, place{t.node, name})
+			name = t.member.unalias(name, t.node)
 			f := t.node.get(name)
 			if f == nil {
-				t.way[len(t.way)-1].name = strings.Join(path[i:], ".")
-				t.node = nil
+				t.way, t.node = append(t.way, place{t.node, strings.Join(path[i:], ".")}), nil
 				return t
 			}
+			t.way = append(t.way, place{t.node, name})
 			t.node, t.member = f.value, t.member.child(name)
 		case kindList:
 			at, err := strconv.Atoi(name)
@@ -110,12 +110,4 @@ func (c *checker) trace(root *node, path []string) trail {
 		}
 	}
 	return t
-}
-
-// child returns what the schema says of a field, nil if nothing.
-func (m *member) child(name string) *member {
-	if f := m.fields[name]; f != nil {
-		return f
-	}
-	return m.own
 }

@@ -103,11 +103,9 @@ func (s *Schema) Parse(filename string, source []byte) (*Contract, error) {
 		return nil, r.err()
 	}
 	s.desugar(root, r)
-	if len(r.faults) == 0 {
-		// One context for each contract: a longer lived one would keep what it built. The schema's own is never written to.
-		v := s.unify(root)
-		if v.Validate(cue.Concrete(true)) == nil && s.unique(root) {
-			return s.finish(filename, source, v, r)
+	if len(r.faults) == 0 && s.known(s.shape, root) && s.unique(root) {
+		if v := s.unify(root); v.Validate(cue.Concrete(true)) == nil {
+			return s.finish(filename, source, root, v, r)
 		}
 	}
 	c := &checker{schema: s, report: r, bad: map[place]bool{}}
@@ -120,11 +118,7 @@ func (s *Schema) Parse(filename string, source []byte) (*Contract, error) {
 	return nil, r.err()
 }
 
-func (s *Schema) unify(root *node) cue.Value {
-	return s.contract.Unify(cuecontext.New().BuildExpr(root.expr()))
-}
-
-// unique tells whether no list repeats what must differ; CUE's walk reports where.
+// unique tells whether no list repeats what must differ.
 func (s *Schema) unique(root *node) bool {
 	for name, m := range s.shape.fields {
 		f := root.get(name)
@@ -134,7 +128,10 @@ func (s *Schema) unique(root *node) bool {
 		seen := map[string]bool{}
 		for _, item := range f.value.items {
 			key := item.get(m.unique)
-			if key == nil || seen[key.value.text] {
+			if key == nil {
+				continue // CUE asks for it
+			}
+			if seen[key.value.text] {
 				return false
 			}
 			seen[key.value.text] = true
@@ -143,8 +140,8 @@ func (s *Schema) unique(root *node) bool {
 	return true
 }
 
-func (s *Schema) finish(filename string, source []byte, v cue.Value, r *report) (*Contract, error) {
-	normal, err := v.MarshalJSON()
+func (s *Schema) finish(filename string, source []byte, root *node, v cue.Value, r *report) (*Contract, error) {
+	normal, err := s.normal(v, root)
 	if err == nil {
 		message := &caiov1.Contract{}
 		if err = schema.ParseJSON(normal, message); err == nil {
