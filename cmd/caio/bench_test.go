@@ -103,17 +103,18 @@ func (b *bench) decision() {
 		registry = registry.With(&contract.Service{Contract: c, Revision: uint64(i + 1)})
 	}
 	files := fstest.MapFS{}
-	for i := range 50 {
-		files[fmt.Sprintf("routing/r%02d.rego", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, `package caio.routing.r%02d
-
-import rego.v1
-
+	for file := range 5 {
+		rego := fmt.Sprintf("package caio.routing.p%d\n\nimport rego.v1\n", file)
+		for i := file * 10; i < file*10+10; i++ {
+			rego += fmt.Sprintf(`
 deny contains {"rule": "r%02d", "message": "too dear for the tenant"} if {
 	input.request.principal.tenant == "tenant-%d"
 	input.service.cost.per_request > 0.0%d
 	input.service.privacy.data_locality != "on_device"
 }
-`, i, i, i%7, i+1)}
+`, i, i%7, i+1)
+		}
+		files[fmt.Sprintf("routing/p%d.rego", file)] = &fstest.MapFile{Data: []byte(rego)}
 	}
 	set, err := policy.Load(files)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -93,7 +94,7 @@ func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
 	case p.Known && p.Currency != b.Currency:
 		message = fmt.Sprintf("priced in %s, the budget is in %s", p.Currency, b.Currency)
 	case p.Known:
-		message = fmt.Sprintf("estimated cost %g %s is over the budget of %g", p.Cost, p.Currency, b.MaxCost)
+		message = fmt.Sprintf("estimated cost %s %s is over the budget of %s", decimal(p.Cost), p.Currency, decimal(b.MaxCost))
 	}
 	facts := map[string]*structpb.Value{
 		"request.budget.max_cost": structpb.NewNumberValue(b.MaxCost), "request.budget.currency": structpb.NewStringValue(b.Currency),
@@ -105,11 +106,14 @@ func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
 	return &caiov1.Reason{Rule: "request.budget", Message: message, Facts: &structpb.Struct{Fields: facts}}
 }
 
+// decimal writes n without an exponent, as prices are read.
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
 func tooSlow(promised *float64, limit float64) *caiov1.Reason {
 	facts := map[string]*structpb.Value{"request.max_latency_ms": structpb.NewNumberValue(limit)}
 	message := "the contract promises no latency"
 	if promised != nil {
-		message = fmt.Sprintf("promised latency %g ms is over the cap of %g ms", *promised, limit)
+		message = fmt.Sprintf("promised latency %s ms is over the cap of %s ms", decimal(*promised), decimal(limit))
 		facts["service.guarantees.latency.bound.max"] = structpb.NewNumberValue(*promised)
 	}
 	return &caiov1.Reason{Rule: "request.max_latency_ms", Message: message, Facts: &structpb.Struct{Fields: facts}}
