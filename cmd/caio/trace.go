@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+func newTraceCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "trace",
+		Short: "Look up what a running server decided, and why",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand())
+	return cmd
+}
+
+func newTraceGetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get ID",
+		Short: "Show one trace: who was considered, why each fell, who was chosen, what was executed",
+		Example: "  caio trace get 5f0c1d2e3b4a59687766554433221100\n" +
+			"  caio trace get ID -o json    (the whole record, with the proofs)",
+		Args: cobra.ExactArgs(1),
+	}
+	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, peer, err := remote.dial(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer peer.Close()
+		response, err := peer.traces.Get(ctx, connect.NewRequest(&caiov1.TraceServiceGetRequest{TraceId: args[0]}))
+		if err != nil {
+			return peer.explain(err)
+		}
+		if out.json() {
+			return message(cmd.OutOrStdout(), response.Msg.GetTrace())
+		}
+		return showTrace(cmd.OutOrStdout(), response.Msg.GetTrace())
+	}
+	return cmd
+}
+
+func newTraceListCommand() *cobra.Command {
+	var since, until string
+	request := &caiov1.TraceServiceListRequest{}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List traces, newest first",
+		Example: "  caio trace list --status refused --since 1h\n" +
+			"  caio trace list --service fast_detector --since 2026-11-22T12:00:00Z --limit 1000 -o json",
+		Args: cobra.NoArgs,
+	}
+	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
+	f := cmd.Flags()
+	f.StringVar(&since, "since", "", "not before: a time (2026-11-22T12:00:00Z) or how long ago (90s, 2h)")
+	f.StringVar(&until, "until", "", "before: a time or how long ago")
+	f.StringVar(&request.Tenant, "tenant", "", "of this tenant")
+	f.StringVar(&request.ServiceId, "service", "", "answered by, or in vain tried with, this service")
+	f.StringVar(&request.Status, "status", "", "ok, decided, refused, failed or canceled")
+	f.Int32Var(&request.PageSize, "limit", 50, "traces in the page, at most 1000")
+	f.StringVar(&request.PageToken, "page-token", "", "where the page before ended, as it said")
+	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"ok", "decided", "refused", "failed", "canceled"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var err error
+		if request.Since, err = moment("--since", since, time.Now()); err != nil {
+			return err
+		}
+		if request.Until, err = moment("--until", until, time.Now()); err != nil {
+			return err
+		}
+		ctx, peer, err := remote.dial(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer peer.Close()
+		response, err := peer.traces.List(ctx, connect.NewRequest(request))
+		if err != nil {
+			return peer.explain(err)
+		}
+		if out.json() {
+			return message(cmd.OutOrStdout(), response.Msg)
+		}
+		return showTraces(cmd.OutOrStdout(), response.Msg)
+	}
+	return cmd
+}
+
+// moment reads a time, absolute or as a span before now. Empty: nil.
+func moment(flag, text string, now time.Time) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		return timestamppb.New(now.Add(-ago)), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: neither a time like 2026-11-22T12:00:00Z nor a span like 90s or 2h", flag, text)
+	}
+	return timestamppb.New(t), nil
+}
+
+func showTraces(w io.Writer, page *caiov1.TraceServiceListResponse) error {
+	if len(page.GetTraces()) == 0 {
+		fmt.Fprintln(w, "no traces")
+	} else {
+		var rows [][]string
+		for _, stored := range page.GetTraces() {
+			t := stored.GetTrace()
+			rows = append(rows, []string{
+				t.GetTime().AsTime().Format(time.RFC3339), t.GetTraceId(), t.GetStatus(), orDash(servedBy(t)),
+				orDash(cell(t.GetRequest().GetPrincipal().GetTenant())), milliseconds(t.GetDurationMs()), cell(t.GetError().GetCode()),
+			})
+		}
+		if err := table(w, []string{"TIME", "TRACE", "STATUS", "SERVICE", "TENANT", "TOOK", "ERROR"}, rows); err != nil {
+			return err
+		}
+	}
+	if page.GetNextPageToken() != "" {
+		fmt.Fprintf(w, "\nmore: --page-token %s\n", page.GetNextPageToken())
+	}
+	return nil
+}
+
+// servedBy is who answered, or who would have.
+func servedBy(t *caiov1.Trace) string {
+	if t.GetServiceId() != "" {
+		return t.GetServiceId()
+	}
+	return t.GetDecision().GetServiceId()
+}
+
+func milliseconds(ms float64) string { return strconv.FormatFloat(ms, 'f', 1, 64) + " ms" }
+
+func showTrace(w io.Writer, stored *caiov1.StoredTrace) error {
+	t := stored.GetTrace()
+	pairs(w,
+		[2]string{"trace", t.GetTraceId()},
+		[2]string{"status", t.GetStatus()},
+		[2]string{"time", t.GetTime().AsTime().Format(time.RFC3339Nano) + ", took " + milliseconds(t.GetDurationMs())},
+		[2]string{"caller", callerText(t.GetRequest().GetPrincipal())},
+		[2]string{"request", requestText(t.GetRequest())},
+		[2]string{"service", servedBy(t)},
+		[2]string{"log", fmt.Sprintf("entry %d, sha256 %s", stored.GetSequence(), stored.GetHash())},
+	)
+	if t.GetDecision() != nil {
+		fmt.Fprintln(w)
+		if err := showFunnel(w, t.GetDecision()); err != nil {
+			return err
+		}
+	}
+	if len(t.GetAttempts()) > 0 {
+		fmt.Fprintln(w)
+		if err := showAttempts(w, t.GetAttempts()); err != nil {
+			return err
+		}
+	}
+	if e := t.GetError(); e != nil {
+		fmt.Fprintf(w, "\n%s: %s\n", e.GetCode(), printable(e.GetMessage()))
+		if e.GetHint() != "" {
+			fmt.Fprintf(w, "next: %s\n", printable(e.GetHint()))
+		}
+	}
+	return nil
+}
+
+func callerText(p *caiov1.Principal) string {
+	if p.GetSubject() == "" {
+		return ""
+	}
+	text := p.GetSubject()
+	if p.GetTenant() != "" {
+		text += " of " + p.GetTenant()
+	}
+	return fmt.Sprintf("%s, roles %s, trust %d", text, orDash(strings.Join(p.GetRoles(), " ")), p.GetTrustLevel())
+}
