@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,11 +18,53 @@ import (
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// filled makes a store of 60 services and traces as a kill leaves it: the first half in tables, the rest in Badger's log.
-func filled(t *testing.T) (dir string) {
-	original := t.TempDir()
+// image is the files of a store, by their path in it. Badger's maps are long and mostly zeros, which are left out.
+type image map[string]file
+
+type file struct {
+	data []byte
+	size int64
+}
+
+func readImage(t *testing.T, dir string) image {
+	m := image{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		m[rel] = file{bytes.Clone(bytes.TrimRight(raw, "\x00")), int64(len(raw))}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// write puts the files into a new directory.
+func (m image) write(t *testing.T) (dir string) {
+	dir = t.TempDir()
+	for rel, f := range m {
+		name := filepath.Join(dir, rel)
+		err := os.MkdirAll(filepath.Dir(name), 0o700)
+		if err = errors.Join(err, os.WriteFile(name, f.data, 0o600), os.Truncate(name, f.size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// filled returns a store of 60 services and traces as a kill leaves it: the first half in tables, the rest in Badger's
+// log.
+func filled(t *testing.T) (killed image) {
+	dir := t.TempDir()
 	for part := range 2 {
-		s := open(t, original, store.Options{})
+		s := open(t, dir, store.Options{})
 		log, err := trace.Open(s.Traces(), trace.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -34,109 +78,68 @@ func filled(t *testing.T) (dir string) {
 		}
 		log.Close()
 		if part == 1 {
-			dir = duplicate(t, original)
+			killed = readImage(t, dir)
 		}
 		s.Close()
 	}
-	return dir
-}
-
-// duplicate copies a store. Trailing zeros, of which Badger's maps are full, are left to the file system.
-func duplicate(t *testing.T, dir string) string {
-	to := t.TempDir()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o700)
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return write(filepath.Join(to, rel), raw)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return to
-}
-
-func write(name string, raw []byte) error {
-	err := os.WriteFile(name, raw[:used(raw)], 0o600)
-	return errors.Join(err, os.Truncate(name, int64(len(raw))))
-}
-
-// used returns how many bytes come before the zeros at the end.
-func used(raw []byte) int {
-	n := len(raw)
-	for n > 0 && raw[n-1] == 0 {
-		n--
-	}
-	return n
+	return killed
 }
 
 // TestDamagedFilesAreAnErrorAndNeverAPanic harms each file of a store in many ways, opens it and reads everything.
 // Either there is an error, or everything is there. A panic or an exit ends this test, and so fails it.
 func TestDamagedFilesAreAnErrorAndNeverAPanic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	harms := map[string]func(raw []byte) []byte{
-		"a flipped byte": func(raw []byte) []byte {
-			if n := used(raw); n > 0 {
-				raw[rng.IntN(n)] ^= byte(1 + rng.IntN(255))
+	harms := map[string]func(data []byte) []byte{
+		"a flipped byte": func(data []byte) []byte {
+			if n := len(data); n > 0 {
+				data[rng.IntN(n)] ^= byte(1 + rng.IntN(255))
 			}
-			return raw
+			return data
 		},
-		"flipped bytes near the end": func(raw []byte) []byte {
-			n := used(raw)
+		"flipped bytes near the end": func(data []byte) []byte {
+			n := len(data)
 			for range min(3, n) {
-				raw[n-1-rng.IntN(min(64, n))] ^= byte(1 + rng.IntN(255))
+				data[n-1-rng.IntN(min(64, n))] ^= byte(1 + rng.IntN(255))
 			}
-			return raw
+			return data
 		},
-		"a page of noise": func(raw []byte) []byte {
-			n := used(raw)
-			from := rng.IntN(n + 1)
-			for i := from; i < min(n, from+4096); i++ {
-				raw[i] = byte(rng.Uint32())
+		"a page of noise": func(data []byte) []byte {
+			from := rng.IntN(len(data) + 1)
+			for i := from; i < min(len(data), from+4096); i++ {
+				data[i] = byte(rng.Uint32())
 			}
-			return raw
+			return data
 		},
-		"a page of zeros": func(raw []byte) []byte {
-			n := used(raw)
-			from := rng.IntN(n + 1)
-			clear(raw[from:min(n, from+4096)])
-			return raw
+		"a page of zeros": func(data []byte) []byte {
+			from := rng.IntN(len(data) + 1)
+			clear(data[from:min(len(data), from+4096)])
+			return data
 		},
-		"cut off": func(raw []byte) []byte { return raw[:rng.IntN(used(raw)+1)] },
+		"cut off": func(data []byte) []byte { return data[:rng.IntN(len(data)+1)] },
 		"empty":   func([]byte) []byte { return []byte{} },
 		"removed": func([]byte) []byte { return nil },
 	}
-	names := make([]string, 0, len(harms))
-	for name := range harms {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	dir := filled(t)
-	files, err := filepath.Glob(filepath.Join(dir, "db", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	killed := filled(t)
 	noticed := map[string]int{}
-	for _, file := range append(files, filepath.Join(dir, "caio-store.json"), filepath.Join(dir, "head")) {
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			for range 1 + len(filepath.Ext(file))/4 { // twice for tables and logs
-				if harm(t, dir, rel, harms[name]) {
+	for _, rel := range slices.Sorted(maps.Keys(killed)) {
+		for _, name := range slices.Sorted(maps.Keys(harms)) {
+			for range 1 + len(filepath.Ext(rel))/4 { // twice for tables and logs
+				harmed := maps.Clone(killed)
+				f := harmed[rel]
+				switch f.data = harms[name](bytes.Clone(f.data)); {
+				case f.data == nil:
+					delete(harmed, rel)
+				case len(f.data) < len(killed[rel].data):
+					f.size = int64(len(f.data))
+					fallthrough
+				default:
+					harmed[rel] = f
+				}
+				n, err := readAll(harmed.write(t))
+				if err != nil {
 					noticed[filepath.Ext(rel)]++
+				} else if n != 120 {
+					t.Errorf("%s, %s: %d of 120 things are there, and no error", rel, name, n)
 				}
 			}
 		}
@@ -148,50 +151,18 @@ func TestDamagedFilesAreAnErrorAndNeverAPanic(t *testing.T) {
 	}
 }
 
-// harm harms one file of a copy of dir and tells whether that was noticed.
-func harm(t *testing.T, dir, rel string, how func([]byte) []byte) bool {
-	t.Helper()
-	to := duplicate(t, dir)
-	defer os.RemoveAll(to)
-	file := filepath.Join(to, rel)
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if raw = how(raw); raw == nil {
-		err = os.Remove(file)
-	} else {
-		err = write(file, raw)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := readAll(to)
-	if err == nil && n != 120 {
-		t.Errorf("%s harmed: %d of 120 things are there, and no error", rel, n)
-	}
-	return err != nil
-}
-
 func TestLostWritesAreNamedAndCanBeAccepted(t *testing.T) {
 	killed := filled(t)
-	logs, err := filepath.Glob(filepath.Join(killed, "db", "*.mem"))
-	if err != nil || len(logs) == 0 {
-		t.Fatal(logs, err)
-	}
-	for _, log := range logs {
-		if err := os.Remove(log); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err = store.Open(killed, store.Options{})
+	maps.DeleteFunc(killed, func(rel string, _ file) bool { return filepath.Ext(rel) == ".mem" })
+	dir := killed.write(t)
+	_, err := store.Open(dir, store.Options{})
 	if !errors.Is(err, trace.ErrDamaged) || !strings.Contains(err.Error(), "30 traces and 30 changes of services") {
 		t.Fatalf("got %v", err)
 	}
-	if err := os.Remove(filepath.Join(killed, "head")); err != nil {
+	if err := os.Remove(filepath.Join(dir, "head")); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := readAll(killed); err != nil || n != 60 {
+	if n, err := readAll(dir); err != nil || n != 60 {
 		t.Errorf("%d things are left, %v; want 60", n, err)
 	}
 }

@@ -23,6 +23,7 @@
 //
 //	caio-store.json   what this directory is: {"format":1,"id":"<32 hex digits>","state":"ready"}
 //	LOCK              locked while a process uses the store; holds its process id
+//	head              how far the store has come, as in head.go: a database that is behind it lost something
 //	db/               the Badger directory
 //
 // state is "new" until db/ was made and holds the key `format`; a "ready" store without it has lost its database.

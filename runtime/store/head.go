@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -15,7 +16,7 @@ import (
 // head is how far the store has come. It stands in a file beside the database, too, because Badger takes the damaged end
 // of its own log for a write that a crash interrupted, drops it, and says nothing.
 //
-// The file is written after each commit and synced only at Close: a process that is killed leaves it exact, a power cut
+// The file is written after each commit and synced only at Open and Close: a process that is killed leaves it exact, a power cut
 // perhaps older. It is never ahead of the database, so a database that is behind it has lost something.
 type head struct {
 	next     uint64 // sequence of the next trace
@@ -77,7 +78,8 @@ func (s *Store) openHead() error {
 		return err
 	}
 	s.head = is
-	return s.writeHead()
+	// Synced once, so that from now on a write lies within one sector that is there: a power cut leaves it old or new.
+	return errors.Join(s.writeHead(), s.headFile.Sync(), syncDir(s.dir))
 }
 
 // writeHead writes s.head in one call, so that a reader after a kill sees all of it or nothing. s.writing is held, or
@@ -94,9 +96,5 @@ func (s *Store) closeHead() error {
 	if s.headFile == nil {
 		return nil
 	}
-	err := s.headFile.Sync()
-	if cerr := s.headFile.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return errors.Join(s.headFile.Sync(), s.headFile.Close())
 }

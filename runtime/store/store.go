@@ -267,7 +267,7 @@ func (s *Store) enoughSpace() error {
 		return fmt.Errorf("how much of the disk is free: %w", err)
 	}
 	if free < s.minFree {
-		return fmt.Errorf("%w: %d MiB are free on the disk of %s, %d must be", ErrLowSpace, free>>20, s.dir, s.minFree>>20)
+		return fmt.Errorf("%w: %d MiB are free on the disk of %s, %d must be; make room", ErrLowSpace, free>>20, s.dir, s.minFree>>20)
 	}
 	return nil
 }
