@@ -2,6 +2,8 @@ package contract
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -73,16 +75,41 @@ func cueMessage(e errors.Error) string {
 func isDemand(message string) bool { return strings.HasPrefix(message, "must ") }
 
 func (c *checker) wrong(m *member, n *node, allowed string) {
-	found, near := n.found(), ""
+	found := n.found()
 	switch {
 	case n.kind == kindNull:
 		found = "no value"
 	case m.sensitive:
 		found = "what is written here"
-	case n.kind == kindText:
-		near = hint(n.text, m.enum)
+	case n.kind == kindNumber && m.kind == cue.StringKind:
+		found = "the number " + found
 	}
-	c.report.add(n.pos, n.path, "%s is not allowed: %s%s", found, allowed, near)
+	c.report.add(n.pos, n.path, "%s is not allowed: %s%s", found, allowed, m.meant(n))
+}
+
+// meant guesses what the author meant: the nearest name, or the same value with or without quotes.
+func (m *member) meant(n *node) string {
+	switch {
+	case m.sensitive:
+	case n.kind == kindText && m.enum != nil:
+		return hint(n.text, m.enum)
+	case n.kind == kindText && m.kind == cue.BoolKind:
+		switch strings.ToLower(n.text) {
+		case "true", "yes", "on":
+			return "; did you mean true?"
+		case "false", "no", "off":
+			return "; did you mean false?"
+		}
+	case n.kind == kindText:
+		value, err := strconv.ParseFloat(n.text, 64)
+		plain := &node{kind: kindNumber, number: value, whole: value == math.Trunc(value) && math.Abs(value) < 1<<53}
+		if err == nil && !math.IsInf(value, 0) && !math.IsNaN(value) && m.allowed(plain) == "" {
+			return fmt.Sprintf("; did you mean %s, without quotes?", n.text)
+		}
+	case n.kind == kindNumber && m.kind == cue.StringKind && m.allowed(&node{kind: kindText, text: n.text}) == "":
+		return fmt.Sprintf("; did you mean %q, in quotes?", n.text)
+	}
+	return ""
 }
 
 func (c *checker) walkFields(s *shape, n *node) {

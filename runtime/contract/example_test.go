@@ -63,6 +63,6 @@ privacy: {data_locality: clowd}
 `))
 	fmt.Println(err)
 	// Output:
-	// echo.yaml:3:10: version: 1.0 is not allowed: must be a semantic version, such as "1.2.3"
+	// echo.yaml:3:10: version: the number 1.0 is not allowed: must be a semantic version, such as "1.2.3"
 	// echo.yaml:5:26: privacy.data_locality: "clowd" is not allowed: must be one of "on_device", "local", "region", "cloud"; did you mean "cloud"?
 }

@@ -42,11 +42,15 @@ func Line(f *caiov1.Fault) string {
 	return b.String()
 }
 
+// maxFaults bounds what is said of one file: a machine wrote it, or nobody reads it.
+const maxFaults = 500
+
 // report collects faults of one file.
 type report struct {
 	file   string
 	faults Faults
 	seen   map[string]bool
+	more   int // faults beyond maxFaults
 }
 
 func (r *report) add(pos position, path, format string, args ...any) {
@@ -59,6 +63,10 @@ func (r *report) add(pos position, path, format string, args ...any) {
 		r.seen = map[string]bool{}
 	}
 	r.seen[key] = true
+	if len(r.faults) == maxFaults {
+		r.more++
+		return
+	}
 	r.faults = append(r.faults, &caiov1.Fault{
 		File: r.file, Line: int32(pos.line), Column: int32(pos.column), Path: path, Message: message,
 	})
@@ -72,6 +80,12 @@ func (r *report) err() error {
 	slices.SortStableFunc(r.faults, func(a, b *caiov1.Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})
+	if r.more > 0 {
+		last := r.faults[len(r.faults)-1]
+		return append(r.faults, &caiov1.Fault{
+			File: r.file, Line: last.Line, Column: last.Column, Message: fmt.Sprintf("%d more faults are not listed", r.more),
+		})
+	}
 	return r.faults
 }
 

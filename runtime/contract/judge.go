@@ -44,6 +44,24 @@ func (s *shape) judged(n *node) *node {
 	}
 }
 
+// weigh counts the values that CUE gets to see of n.
+func (s *shape) weigh(n *node) int {
+	weight := 1
+	if n.kind == kindObject && s.kind == cue.StructKind && !s.open {
+		for _, f := range n.fields {
+			if m := s.child(f.name); m != nil {
+				weight += m.weigh(f.value)
+			}
+		}
+	}
+	if n.kind == kindList && s.kind == cue.ListKind {
+		for _, item := range n.items {
+			weight += s.item.weigh(item)
+		}
+	}
+	return weight
+}
+
 // child returns what the schema says of a field, nil if nothing.
 func (s *shape) child(name string) *member {
 	if m := s.fields[name]; m != nil {

@@ -18,8 +18,11 @@ import (
 const (
 	// MaxSize is the largest file that is read, in bytes.
 	MaxSize = 1 << 20
-	// maxValues bounds what aliases may blow a small file up to, and what CUE has to judge.
+	// maxValues bounds what aliases may blow a small file up to.
 	maxValues = 20_000
+	// maxJudged bounds what CUE has to judge, at up to a millisecond each where something is wrong. Free values, such as
+	// settings, do not count.
+	maxJudged = 4_000
 	// maxDepth bounds nesting.
 	maxDepth = 64
 )

@@ -103,6 +103,10 @@ func (s *Schema) Parse(filename string, source []byte) (*Contract, error) {
 		return nil, r.err()
 	}
 	s.desugar(root, r)
+	if s.shape.weigh(root) > maxJudged {
+		r.add(root.pos, "", "the contract states more than %d values beside parameters and settings", maxJudged)
+		return nil, r.err()
+	}
 	if len(r.faults) == 0 && s.known(s.shape, root) && s.unique(root) {
 		if v := s.unify(root); v.Validate(cue.Concrete(true)) == nil {
 			return s.finish(filename, source, root, v, r)

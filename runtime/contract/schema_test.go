@@ -277,6 +277,7 @@ func TestLimits(t *testing.T) {
 		{"merge keys", "x.yaml", merges.String(), "more than 20000 values"},
 		{"merge of itself", "x.yaml", "a: &a\n  <<: *a\n", "stands within its own anchor"},
 		{"many values", "x.json", `{"a": [` + strings.Repeat("1,", 30_000) + "1]}", "more than 20000 values"},
+		{"many promises", "x.yaml", good + "guarantees: {" + manyOwn(1_000) + "}", "more than 4000 values beside"},
 		{"long number", "x.json", `{"a": ` + strings.Repeat("9", 100_000) + "}", "is not a finite number"},
 		{"huge exponent", "x.cue", "a: 1e999999999", "is not a finite number"},
 		{"not UTF-8", "x.yaml", "service_id: a\nname: \xff\n", "x.yaml:2:7: the file is not UTF-8 text: byte 0xff"},
@@ -298,17 +299,33 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func manyOwn(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "own_number_%d: {property: x, min: 1}, ", i)
+	}
+	return b.String()
+}
+
 // TestManyFaultsAreFoundInOneGo: faults must not cost a round over the whole contract each.
 func TestManyFaultsAreFoundInOneGo(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("service_id: a\nname: A\nversion: 1.0.0\ncapabilities: [chat]\nguarantees:\n")
-	for i := range 300 {
+	for i := range 200 {
 		fmt.Fprintf(&b, "  own_guarantee_number_%d: {property: x, bound: {type: min, max: 1}}\n", i)
 	}
 	_, err := testSchema(t).Parse("many.yaml", []byte(b.String()))
 	faults, _ := err.(Faults)
-	if len(faults) != 600 {
-		t.Errorf("%d faults, want 600: each bound lacks min and has max", len(faults))
+	if len(faults) != 400 {
+		t.Errorf("%d faults, want 400: each bound lacks min and has max", len(faults))
+	}
+}
+
+func TestWhatNobodyReadsIsNotListed(t *testing.T) {
+	_, err := testSchema(t).Parse("x.yaml", []byte("required_permissions: [1]\nrequired_trust_level: 3\napi: {allowed_hosts: ["+strings.Repeat("5, ", 700)+"5]}\n"))
+	faults, _ := err.(Faults)
+	if len(faults) != maxFaults+1 || faults[maxFaults].Message != "206 more faults are not listed" {
+		t.Errorf("%d faults, the last: %v", len(faults), faults[len(faults)-1])
 	}
 }
 
