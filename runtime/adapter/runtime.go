@@ -41,8 +41,8 @@ type Options struct {
 	CacheDir string
 	// MemoryLimit is the most memory of one instance, in bytes, rounded down to 64 KiB. 0: 64 MiB.
 	MemoryLimit uint32
-	// Fuel is the number of instructions of one call, as package meter counts them; it bounds them from above, Go guests use
-	// about 1/10 of what is counted. 0: 2e9, about a second of a hostile loop.
+	// Fuel is the number of instructions of one call, as package meter counts them. 0: 2e9, about a second of a hostile loop; a chat
+	// of 2 KB takes about 7e5, an answer of 8 MB about 1e8.
 	Fuel uint64
 	// MaxInstances bounds the instances of one module, and so its concurrent calls; others wait. 0: twice the processors.
 	MaxInstances int
@@ -53,7 +53,7 @@ const (
 	defaultMemory = 64 << 20
 	defaultFuel   = 2_000_000_000
 
-	maxModuleBytes = 32 << 20
+	maxModuleBytes = 16 << 20
 	maxCallBytes   = 32 << 20
 	maxReplyBytes  = 16 << 20
 )
@@ -87,7 +87,7 @@ func Open(ctx context.Context, options Options) (*Runtime, error) {
 	config := wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features).WithMemoryLimitPages(pages)
 	r := &Runtime{options: options, limits: meter.Limits{
 		ModuleBytes: maxModuleBytes, Functions: 100_000, Types: 10_000, Globals: 10_000, TableElements: 100_000,
-		FunctionBytes: 1 << 20, Complexity: 2_000_000, TotalComplexity: 50_000_000, MemoryPages: uint64(pages),
+		FunctionBytes: 1 << 20, Complexity: 500_000, TotalComplexity: 12_000_000, MemoryPages: uint64(pages),
 	}}
 	if options.CacheDir != "" {
 		if r.cache, err = openCache(options.CacheDir); err != nil {

@@ -135,7 +135,7 @@ func (p *parser) word(at int, word string) (int, bool) {
 
 func (p *parser) string(at int) (int, bool) {
 	text := p.text
-	for at++; at < len(text); at++ {
+	for at = plain(text, at+1); at < len(text); at = plain(text, at+1) {
 		switch c := text[at]; {
 		case c == '"':
 			return at + 1, true

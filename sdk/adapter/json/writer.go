@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Writer appends JSON; the zero value is ready. It sets the commas; that every object and array is closed, and that an
@@ -86,24 +87,21 @@ func (w *Writer) comma() {
 // AppendString appends s as a JSON string to dst.
 func AppendString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
+	text := unsafe.Slice(unsafe.StringData(s), len(s)) // only read
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
+	for i := plain(text, 0); i < len(text); i = plain(text, i) {
+		c := text[i]
 		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
+			r, size := utf8.DecodeRune(text[i:])
 			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[start:i]...), "\uFFFD"...)
+				dst = append(append(dst, text[start:i]...), "\uFFFD"...)
 				start = i + 1
 			}
 			i += size
 			continue
 		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, s[start:i]...)
+		dst = append(dst, text[start:i]...)
 		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
@@ -119,5 +117,5 @@ func AppendString(dst []byte, s string) []byte {
 		i++
 		start = i
 	}
-	return append(append(dst, s[start:]...), '"')
+	return append(append(dst, text[start:]...), '"')
 }

@@ -106,6 +106,11 @@ func (m *Module) Export(name string, function int) {
 	m.exports = append(m.exports, entry{name, append([]byte{0}, U32(uint32(function))...)})
 }
 
+// ExportGlobal exports a global.
+func (m *Module) ExportGlobal(name string, global int) {
+	m.exports = append(m.exports, entry{name, append([]byte{3}, U32(uint32(global))...)})
+}
+
 // Data places bytes in memory.
 func (m *Module) Data(at int32, content []byte) {
 	head := Join([]byte{0}, I32(at), []byte{End}, U32(uint32(len(content))))

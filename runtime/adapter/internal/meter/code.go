@@ -1,7 +1,5 @@
 package meter
 
-import "math/bits"
-
 func (p *parser) readCode(r *reader) *Refusal {
 	n, imported := r.count(), len(p.imports)
 	if n != len(p.functions)-imported {
@@ -31,17 +29,19 @@ func (p *parser) readCode(r *reader) *Refusal {
 	return nil
 }
 
-// weigh bounds what compiling may cost: compilers keep, for every place where control flow joins, an entry for every local.
-// 87 KB of such code took 12 s and 1.9 GB.
+// weigh bounds what compiling may cost. Compilers keep, for every place where control flow joins, an entry for every local,
+// and some of their passes go over all joins for each join, and over all locals for each local: 87 KB of such code took 12 s
+// and 1.9 GB. The weight is fitted to the engine's compiler, which needs 1 to 3 us for a unit of it.
 func (p *parser) weigh(b *body) *Refusal {
-	high, weight := bits.Mul64(uint64(b.params)+b.locals+1, uint64(b.joins)+1)
-	if high != 0 || weight > p.limits.Complexity {
-		return refuse("complexity", "function %d has %d locals and %d branches; their product may be %d at most",
-			b.index, uint64(b.params)+b.locals, b.joins, p.limits.Complexity)
+	locals, joins := uint64(b.params)+b.locals, uint64(b.joins)+1 // below 2^17 and 2^21: no product overflows
+	weight := joins*(locals+1) + (joins*joins+locals*locals)/32 + uint64(len(b.buf))/4
+	if weight > p.limits.Complexity {
+		return refuse("complexity", "function %d has %d locals, %d branches and %d bytes and weighs %d; at most %d are allowed",
+			b.index, locals, b.joins, len(b.buf), weight, p.limits.Complexity)
 	}
 	p.complexity = max(p.complexity, weight)
 	if p.totalComplexity += weight; p.totalComplexity > p.limits.TotalComplexity {
-		return refuse("complexity", "the functions up to %d have locals x branches of more than %d together", b.index, p.limits.TotalComplexity)
+		return refuse("complexity", "the functions up to %d weigh more than %d together", b.index, p.limits.TotalComplexity)
 	}
 	return nil
 }
@@ -58,21 +58,35 @@ type body struct {
 	joins   int    // places where control flow parts or joins
 
 	points []point // where fuel is taken, by place
-	bulk   bool    // some point is a bulkPoint
+	bulk   bool    // some point is a bulk one
 	frames []frame
 }
 
 // point is a place before whose next instruction fuel is taken.
 type point struct {
-	at   int   // offset in the body
-	cost int64 // instructions until the next point; for bulk points: the shift, see write
-	bulk bool  // the cost lies on the stack, as the length of what comes
+	kind   pointKind
+	at     int   // offset in the body
+	cost   int64 // instructions that are paid here; for bulk points: the shift, see write
+	parent int   // join: the point that is paid on every way here
 }
 
-// frame is an open block.
+type pointKind uint8
+
+const (
+	entry pointKind = iota // of the function; checked
+	head                   // of a loop; checked
+	join                   // behind a block that is branched out of; not checked, since every cycle has a head or an entry
+	bulk                   // before an instruction whose cost lies on the stack
+)
+
+// frame is an open block. What stands in it, and behind it, is paid at a point that control has always passed since it last
+// came to the code: the one that was current where the block was opened, or a later one inside. Behind an if, what was
+// current inside may have been skipped, so that the one of the opening counts again.
 type frame struct {
-	point int // the point that is charged for the instructions in it
-	loop  bool
+	point    int // current one inside
+	opened   int // current one where it was opened
+	loop     bool
+	targeted bool // something branches behind it
 }
 
 func (b *body) reset(code []byte, params, globals, types, index int) {
@@ -93,12 +107,16 @@ func (b *body) walk() *Refusal {
 		return refuse("format", "function %d: its locals cannot be read", b.index)
 	}
 	b.code = b.at
-	b.points = append(b.points, point{at: b.at})
+	b.points = append(b.points, point{kind: entry, at: b.at, cost: 1}) // for the call
 	b.frames = append(b.frames, frame{})
 	for len(b.frames) > 0 {
 		start := b.at
 		op := b.byte()
-		b.points[b.frames[len(b.frames)-1].point].cost++
+		switch op {
+		case 0x01, 0x02, 0x03, 0x05, 0x0b: // nop, block, loop, else, end: marks in the code, of which nothing is executed
+		default:
+			b.points[b.frames[len(b.frames)-1].point].cost++
+		}
 		if refusal := b.instruction(op, start); refusal != nil {
 			return refusal
 		}
@@ -131,18 +149,17 @@ func (b *body) instruction(op byte, start int) *Refusal {
 		if len(b.frames) == 1 {
 			b.broken = true
 		}
+		inner := &b.frames[len(b.frames)-1]
+		inner.point = inner.opened
 	case 0x0b: // end
-		b.frames = b.frames[:len(b.frames)-1]
+		b.end()
 	case 0x0c, 0x0d: // br, br_if
-		b.joins++
-		b.u32()
+		b.branch()
 	case 0x0e: // br_table
-		n := b.count()
-		b.joins += n + 1
-		for range n {
-			b.u32()
+		for range b.count() {
+			b.branch()
 		}
-		b.u32()
+		b.branch()
 	case 0x10, 0xd2: // call, ref.func
 		b.u32()
 	case 0x11: // call_indirect
@@ -188,7 +205,8 @@ func (b *body) instruction(op byte, start int) *Refusal {
 // open begins a block.
 func (b *body) open(op byte) {
 	b.joins++
-	inner := frame{point: b.frames[len(b.frames)-1].point, loop: op == 0x03}
+	outer := b.frames[len(b.frames)-1].point
+	inner := frame{point: outer, opened: outer, loop: op == 0x03}
 	// A type's index, or one byte for no result or one: all are a signed number of 33 bits.
 	if b.left() > 0 && (b.buf[b.at] == 0x40 || b.buf[b.at] >= 0x6f && b.buf[b.at] <= 0x7f) {
 		b.byte()
@@ -197,9 +215,35 @@ func (b *body) open(op byte) {
 	}
 	if inner.loop {
 		inner.point = len(b.points)
-		b.points = append(b.points, point{at: b.at})
+		b.points = append(b.points, point{kind: head, at: b.at, cost: 1}) // for coming back
 	}
 	b.frames = append(b.frames, inner)
+}
+
+// branch notes where a branch goes.
+func (b *body) branch() {
+	b.joins++
+	if depth := b.u32(); uint64(depth) < uint64(len(b.frames)) {
+		b.frames[len(b.frames)-1-int(depth)].targeted = true
+	} else {
+		b.broken = true
+	}
+}
+
+// end closes a block.
+func (b *body) end() {
+	last := len(b.frames) - 1
+	inner := b.frames[last]
+	b.frames = b.frames[:last]
+	if last == 0 {
+		return
+	}
+	outer := &b.frames[last-1]
+	outer.point = inner.opened
+	if inner.targeted && !inner.loop {
+		outer.point = len(b.points)
+		b.points = append(b.points, point{kind: join, at: b.at, parent: inner.opened})
+	}
 }
 
 func (b *body) prefixed(start int) *Refusal {
@@ -248,6 +292,6 @@ func (b *body) refuse(op byte) *Refusal {
 // charge notes that the instruction at start costs by its length: the number on the stack shifted right by shift, or left
 // where shift is negative.
 func (b *body) charge(start int, shift int64) {
-	b.points = append(b.points, point{at: start, cost: shift, bulk: true})
+	b.points = append(b.points, point{kind: bulk, at: start, cost: shift})
 	b.bulk = true
 }

@@ -2,11 +2,12 @@
 // counted in fuel.
 //
 // A context check in the engine slows guests 5-10 times and does not stop an exponential tree of calls. Here the module
-// counts itself: an i64 global, [FuelExport], is lowered at every function's entry and every turn of a loop, and the
-// guest traps once it is negative. What is charged is the number of instructions that can run until the next charge: at the
-// entry those outside loops, at a loop's head those in the loop but not in inner ones, branches not taken included; so
-// fuel bounds the instructions executed, whatever the guest does. memory.fill, copy and init are charged a unit for 8
-// bytes, memory.grow the same for what it adds.
+// counts itself: an i64 global, [FuelExport], is lowered at every function's entry, every turn of a loop and behind every
+// block that is branched out of, by the number of instructions that follow; at entries and loops the guest traps once it is
+// negative. Instructions of branches not taken may be charged, none runs without having been; so fuel bounds the
+// instructions executed from above, whatever the guest does. Charging at entries and loops alone would be as safe, but
+// charge Go guests, each of whose functions is one loop around all its code, a hundred times too much. memory.fill, copy and init
+// are charged a unit for 8 bytes, memory.grow the same for what it adds.
 //
 // Guarantees: no input makes it panic or allocate more than a small multiple of its size; the rewritten module computes what
 // the original computes, as long as the fuel lasts; the guest can neither read nor set its fuel, because an index beyond
@@ -21,7 +22,7 @@ package meter
 import "fmt"
 
 // Version names the rewriting. It changes whenever the same module would be rewritten to other bytes.
-const Version = "1"
+const Version = "2"
 
 // FuelExport is the name under which the rewritten module exports its fuel, a mutable i64. It is 0 at first, so nothing
 // runs before the host has set it; negative means that a trap was ours.
@@ -38,7 +39,7 @@ type Limits struct {
 	Globals         int    // globals
 	TableElements   uint64 // all tables' initial sizes
 	FunctionBytes   int    // the body of one function
-	Complexity      uint64 // of one function: locals x places where control flow joins or parts
+	Complexity      uint64 // of one function: branches x locals + (branches^2 + locals^2) / 32 + bytes / 4
 	TotalComplexity uint64 // of all functions together
 	MemoryPages     uint64 // the memory's initial size, 64 KiB each
 }
@@ -63,7 +64,7 @@ type Import struct{ Module, Name, Type string }
 type Module struct {
 	Imports         []Import          // in their order
 	Exports         map[string]string // by name: "memory", "table", "global", or a function's type, such as "(i32, i32) -> (i64)"
-	Complexity      uint64            // largest of one function
+	Complexity      uint64 // of one function: about its branches x (its locals + its branches / 32)
 	TotalComplexity uint64
 	metered         []byte
 }

@@ -69,8 +69,8 @@ func TestMeteredCodeComputesTheSame(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%d! = %d, %v", arg, got, err)
 		}
-		// 7 instructions outside the loop, 13 in it.
-		if wantUsed := int64(7 + 13*(arg+1)); used != wantUsed {
+		// At the call: 1, and the 3 instructions outside the loop; at each turn: 1, and the 12 in it, run or not.
+		if wantUsed := int64(4 + 13*(arg+1)); used != wantUsed {
 			t.Errorf("%d! used %d fuel, want %d", arg, used, wantUsed)
 		}
 	}
@@ -97,7 +97,7 @@ func TestFuelEndsLoopsAndCallTrees(t *testing.T) {
 			t.Errorf("%s: used %d, %v", name, used, err)
 		}
 	}
-	if _, used, err := run(t, tree, 100_000, 3); err != nil || used != 15*12 {
+	if _, used, err := run(t, tree, 100_000, 3); err != nil || used != 15*11 {
 		t.Errorf("a small tree: used %d, %v", used, err)
 	}
 }

@@ -16,41 +16,54 @@ func (b *body) write(out []byte) []byte {
 	code = append(code, b.buf[head.at:b.code]...)
 	code = append(code, extra...)
 
+	b.settleAccounts()
 	at := b.code
-	for i, point := range b.points {
+	for _, point := range b.points {
 		code = append(code, b.buf[at:point.at]...)
 		at = point.at
-		if point.bulk {
-			code = b.takeLength(code, left, length, point.cost)
-			continue
+		switch {
+		case point.kind == bulk:
+			code = b.check(b.takeLength(code, length, point.cost), left)
+		case point.cost == 0: // paid elsewhere
+		case point.kind == join:
+			code = appendU32(append(b.take(code, point.cost), 0x24), uint32(b.globals)) // global.set fuel
+		default:
+			code = b.check(b.take(code, point.cost), left)
 		}
-		if i == 0 && b.opensWithLoop() {
-			continue // the loop's own charge, raised by the entry's, comes at once
-		}
-		code = b.take(code, left, point.cost)
 	}
 	code = append(code, b.buf[at:]...)
 	return append(appendU32(out, uint32(len(code))), code...)
 }
 
-// opensWithLoop reports whether a loop is the function's first instruction, as in most of what Go compiles, and if so moves
-// the entry's cost to the loop.
-func (b *body) opensWithLoop() bool {
-	if b.buf[b.code] != 0x03 {
-		return false
+// cheapJoin is what a join must cost to be paid where it stands: taking the fuel costs as much itself.
+const cheapJoin = 4
+
+// settleAccounts moves costs to points where they are paid more cheaply. They only ever move to a point that control has
+// always passed before, so that no instruction is ever run unpaid.
+func (b *body) settleAccounts() {
+	// A parent comes before its joins, so that costs can move on and on.
+	for i := len(b.points) - 1; i > 0; i-- {
+		if p := &b.points[i]; p.kind == join && p.cost < cheapJoin {
+			b.points[p.parent].cost += p.cost
+			p.cost = 0
+		}
 	}
-	// The points are noted in the order of their places, so the loop's is the second.
-	b.points[1].cost += b.points[0].cost
-	return true
+	// Most of what Go compiles opens with a loop, whose head is the second point: pay there, once.
+	if b.buf[b.code] == 0x03 {
+		b.points[1].cost += b.points[0].cost
+		b.points[0].cost = 0
+	}
 }
 
-func (b *body) take(code []byte, left uint32, cost int64) []byte {
+// take computes the fuel less cost, on the stack.
+func (b *body) take(code []byte, cost int64) []byte {
 	code = appendU32(append(code, 0x23), uint32(b.globals)) // global.get fuel
 	code = appendS64(append(code, 0x42), cost)              // i64.const cost
-	return b.settle(append(code, 0x7d), left)               // i64.sub
+	return append(code, 0x7d)                               // i64.sub
 }
 
-func (b *body) takeLength(code []byte, left, length uint32, shift int64) []byte {
+// takeLength computes the fuel less the length that lies on the stack, shifted.
+func (b *body) takeLength(code []byte, length uint32, shift int64) []byte {
 	code = appendU32(append(code, 0x22), length)            // local.tee length
 	code = appendU32(append(code, 0x23), uint32(b.globals)) // global.get fuel
 	code = appendU32(append(code, 0x20), length)            // local.get length
@@ -60,11 +73,11 @@ func (b *body) takeLength(code []byte, left, length uint32, shift int64) []byte 
 	} else {
 		code = append(appendS64(append(code, 0x42), shift), 0x88) // i64.shr_u
 	}
-	return b.settle(append(code, 0x7d), left) // i64.sub
+	return append(code, 0x7d) // i64.sub
 }
 
-// settle stores the fuel that is left and traps when it is used up.
-func (b *body) settle(code []byte, left uint32) []byte {
+// check stores the fuel that is left and traps when it is used up.
+func (b *body) check(code []byte, left uint32) []byte {
 	code = appendU32(append(code, 0x22), left)                 // local.tee left
 	code = appendU32(append(code, 0x24), uint32(b.globals))    // global.set fuel
 	code = appendU32(append(code, 0x20), left)                 // local.get left
