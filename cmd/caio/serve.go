@@ -130,7 +130,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
 	down.add(gw.Close)
-	traces, err := trace.Open(st.Traces(), trace.Options{})
+	traces, err := trace.Open(st.Traces(), trace.Options{Logger: log})
 	if err != nil {
 		return err
 	}
