@@ -22,7 +22,7 @@ func (s *Schema) desugar(root *node, r *report) {
 	}
 	if f := root.get("cost"); f != nil {
 		dropEmpty(f.value, "currency")
-		desugarTokenCost(f.value)
+		desugarTokenCost(f.value, r)
 	}
 	if f := root.get("privacy"); f != nil {
 		dropEmpty(f.value, "data_locality")
@@ -78,7 +78,7 @@ func dropEmpty(n *node, name string) {
 }
 
 // desugarTokenCost reads one price as the price of tokens in both directions, and the names that usage goes by.
-func desugarTokenCost(cost *node) {
+func desugarTokenCost(cost *node, r *report) {
 	f := cost.get("per_token")
 	if f == nil {
 		return
@@ -87,12 +87,17 @@ func desugarTokenCost(cost *node) {
 		f.value = object(f.value, f.value.as("in"), f.value.as("out"))
 		return
 	}
-	for _, price := range f.value.fields {
-		for long, short := range map[string]string{"input": "in", "output": "out"} {
-			if price.name == long && f.value.get(short) == nil {
-				price.name = short
-			}
+	for _, name := range [][2]string{{"input", "in"}, {"output", "out"}} {
+		price := f.value.get(name[0])
+		if price == nil {
+			continue
 		}
+		if twin := f.value.get(name[1]); twin != nil {
+			f.value.take(name[0])
+			r.add(price.pos, price.value.path, "another name of %s, which is given on line %d: must be left out", name[1], twin.pos.line)
+			continue
+		}
+		price.name = name[1]
 	}
 }
 
