@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -95,21 +96,8 @@ func (r *reader) line(n int) []byte {
 
 // at turns an offset into a position.
 func (r *reader) at(offset int) position {
-	line, _ := binarySearch(r.lines, offset)
+	line := sort.Search(len(r.lines), func(i int) bool { return r.lines[i] > offset })
 	return position{line, offset - r.lines[line-1] + 1}
-}
-
-// binarySearch returns how many of the sorted starts are <= offset.
-func binarySearch(starts []int, offset int) (int, bool) {
-	low, high := 0, len(starts)
-	for low < high {
-		if middle := (low + high) / 2; starts[middle] <= offset {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, low > 0 && starts[low-1] == offset
 }
 
 // count admits one more value. It reports the first that is one too many.

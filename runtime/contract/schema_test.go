@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"cuelang.org/go/cue"
+	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/smarthausgroup/caio/schema"
@@ -232,7 +232,8 @@ func TestMessagesAreContractsToo(t *testing.T) {
 }
 
 func TestRestoreRefusesWhatIsNoNormalForm(t *testing.T) {
-	good := goodContracts(t)[0]
+	all := goodContracts(t)
+	good := all[slices.IndexFunc(all, func(c *Contract) bool { return c.Filename() == "minimal.yaml" })]
 	for name, normal := range map[string]string{
 		"broken":        string(good.JSON()[1:]),
 		"another field": strings.Replace(string(good.JSON()), `"name"`, `"nmae"`, 1),
@@ -483,4 +484,18 @@ func BenchmarkParse(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkRestore(b *testing.B) {
+	for _, c := range goodContracts(b) {
+		if c.Filename() != "full.yaml" {
+			continue
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Restore(c.Filename(), c.Source(), c.JSON()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }
