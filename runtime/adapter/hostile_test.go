@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,28 @@ import (
 	"github.com/smarthausgroup/caio/runtime/adapter/internal/asm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if dir, err := sharedCache(); err == nil {
+			_ = os.RemoveAll(dir)
+		}
+		os.Exit(code)
+	}))
+}
+
+// sharedCache is a compile cache for the tests that run the shipped adapters: compiling those takes a second, and ten under
+// the race detector.
+var sharedCache = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "adapter-cache") })
+
+func cached(t testing.TB, options Options) Options {
+	t.Helper()
+	dir, err := sharedCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.CacheDir = dir
+	return options
+}
 
 // open starts a runtime with little memory and fuel, so that hostile guests meet their bounds soon.
 func open(t testing.TB, options Options) *Runtime {

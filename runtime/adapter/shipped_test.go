@@ -53,8 +53,15 @@ type plainGuest struct {
 
 func newPlainGuest(t testing.TB, wasm []byte) *plainGuest {
 	t.Helper()
-	engine := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features))
-	t.Cleanup(func() { engine.Close(context.Background()) })
+	cache, err := wazero.NewCompilationCacheWithDir(cached(t, Options{}).CacheDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features).WithCompilationCache(cache))
+	t.Cleanup(func() {
+		engine.Close(context.Background())
+		cache.Close(context.Background())
+	})
 	wasi_snapshot_preview1.MustInstantiate(t.Context(), engine)
 	guest, err := engine.InstantiateWithConfig(t.Context(), wasm, wazero.NewModuleConfig().WithStartFunctions("_initialize"))
 	if err != nil {
@@ -100,7 +107,7 @@ func answer() Event {
 }
 
 func TestTheShippedAdaptersWorkInTheSandbox(t *testing.T) {
-	r := open(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache")})
+	r := open(t, cached(t, Options{}))
 	m, err := r.Load(t.Context(), "shipped", shippedWASM(t))
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +140,7 @@ func TestTheShippedAdaptersWorkInTheSandbox(t *testing.T) {
 // TestMeteringChangesNothingOfWhatAGuestSays runs a real Go guest of thousands of functions with and without the meter.
 func TestMeteringChangesNothingOfWhatAGuestSays(t *testing.T) {
 	wasm := shippedWASM(t)
-	r := open(t, Options{})
+	r := open(t, cached(t, Options{}))
 	m, err := r.Load(t.Context(), "shipped", wasm)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +177,7 @@ func TestMeteringChangesNothingOfWhatAGuestSays(t *testing.T) {
 }
 
 func TestALongStreamKeepsItsInstanceSmall(t *testing.T) {
-	r := open(t, Options{MaxInstances: 1})
+	r := open(t, cached(t, Options{MaxInstances: 1}))
 	a := find(t, r, shippedWASM(t), "openai")
 	ev := chat()
 	ev.Stream = true
@@ -191,7 +198,7 @@ func TestALongStreamKeepsItsInstanceSmall(t *testing.T) {
 }
 
 func TestALargeAnswerPassesThrough(t *testing.T) {
-	a := find(t, open(t, Options{}), shippedWASM(t), "http")
+	a := find(t, open(t, cached(t, Options{})), shippedWASM(t), "http")
 	start := Event{Kind: KindStart, Intent: []byte(`{"payload":{}}`), Contract: []byte(`{"base_url":"http://x","settings":{}}`)}
 	call, err := a.Step(t.Context(), nil, start)
 	if err != nil {
@@ -225,7 +232,7 @@ func measure(b *testing.B, step func()) {
 }
 
 func BenchmarkStepOpenAIChat(b *testing.B) {
-	a := find(b, open(b, Options{}), shippedWASM(b), "openai")
+	a := find(b, open(b, cached(b, Options{})), shippedWASM(b), "openai")
 	ev := chat()
 	b.SetBytes(int64(sizeCall("openai", nil, &ev)))
 	measure(b, func() {
@@ -236,7 +243,7 @@ func BenchmarkStepOpenAIChat(b *testing.B) {
 }
 
 func BenchmarkStepOpenAIAnswer(b *testing.B) {
-	a := find(b, open(b, Options{}), shippedWASM(b), "openai")
+	a := find(b, open(b, cached(b, Options{})), shippedWASM(b), "openai")
 	call, err := a.Step(b.Context(), nil, chat())
 	if err != nil {
 		b.Fatal(err)
@@ -276,7 +283,7 @@ func BenchmarkUnmeteredOpenAIChat(b *testing.B) {
 
 // BenchmarkStepHandMade is the floor: a guest of no code at all, 2 KB in.
 func BenchmarkStepHandMade(b *testing.B) {
-	a := find(b, open(b, Options{}), newGuest().build(), "hand")
+	a := find(b, open(b, cached(b, Options{})), newGuest().build(), "hand")
 	ev := chat()
 	measure(b, func() {
 		if _, err := a.Step(b.Context(), nil, ev); err != nil {

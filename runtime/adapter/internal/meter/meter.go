@@ -64,7 +64,7 @@ type Import struct{ Module, Name, Type string }
 type Module struct {
 	Imports         []Import          // in their order
 	Exports         map[string]string // by name: "memory", "table", "global", or a function's type, such as "(i32, i32) -> (i64)"
-	Complexity      uint64 // of one function: about its branches x (its locals + its branches / 32)
+	Complexity      uint64            // of one function: about its branches x (its locals + its branches / 32)
 	TotalComplexity uint64
 	metered         []byte
 }
