@@ -292,35 +292,32 @@ func BenchmarkStepHandMade(b *testing.B) {
 	})
 }
 
+// load opens a runtime, loads the shipped adapters and closes it.
+func load(b *testing.B, wasm []byte, options Options) {
+	b.Helper()
+	r, err := Open(b.Context(), options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := r.Load(b.Context(), "shipped", wasm); err != nil {
+		b.Fatal(err)
+	}
+	if err := r.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
 func BenchmarkLoadCompiled(b *testing.B) {
-	wasm := shippedWASM(b)
-	dir := filepath.Join(b.TempDir(), "cache")
+	wasm, options := shippedWASM(b), cached(b, Options{})
+	load(b, wasm, options)
 	for b.Loop() {
-		r, err := Open(b.Context(), Options{CacheDir: dir})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := r.Load(b.Context(), "shipped", wasm); err != nil {
-			b.Fatal(err)
-		}
-		if err := r.Close(b.Context()); err != nil {
-			b.Fatal(err)
-		}
+		load(b, wasm, options)
 	}
 }
 
 func BenchmarkLoadFresh(b *testing.B) {
 	wasm := shippedWASM(b)
 	for b.Loop() {
-		r, err := Open(b.Context(), Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := r.Load(b.Context(), "shipped", wasm); err != nil {
-			b.Fatal(err)
-		}
-		if err := r.Close(b.Context()); err != nil {
-			b.Fatal(err)
-		}
+		load(b, wasm, Options{})
 	}
 }
