@@ -3,6 +3,9 @@ package server
 import (
 	"errors"
 	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -22,6 +25,36 @@ func codecs() []connect.HandlerOption {
 		connect.WithCodec(jsonCodec{"json"}),
 		connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
 	}
+}
+
+// understood serves h, refusing bodies of a type that no codec reads: connect's own answer to them is empty, and the
+// first thing many send is a form, because curl does unless it is told otherwise.
+func understood(h http.Handler, writer *connect.ErrorWriter) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent := r.Header.Get("Content-Type")
+		if r.Method != http.MethodPost || isRPC(sent) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		err := newError(codeInvalidRequest, stageRequest, "a body of type "+readable(strconv.Quote(sent))+" is not understood",
+			"send 'Content-Type: application/json', or speak Connect, gRPC or gRPC-Web")
+		// Nothing can be done about a caller that is gone.
+		_ = writer.Write(w, r, err)
+	})
+}
+
+// isRPC tells whether a body of this type is JSON or protobuf in one of the protocols.
+func isRPC(contentType string) bool {
+	name, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	switch strings.TrimPrefix(name, "application/") {
+	case "json", "proto", "connect+json", "connect+proto", "grpc", "grpc+json", "grpc+proto",
+		"grpc-web", "grpc-web+json", "grpc-web+proto":
+		return true
+	}
+	return false
 }
 
 // jsonCodec reads and writes JSON. The zero value has no name and is of no use.
@@ -110,7 +143,7 @@ const poisonField = protowire.MaxValidNumber
 func poison(m proto.Message, why error) error {
 	proto.Reset(m)
 	raw := protowire.AppendTag(nil, poisonField, protowire.BytesType)
-	raw = protowire.AppendString(raw, readable(why))
+	raw = protowire.AppendString(raw, readable(why.Error()))
 	m.ProtoReflect().SetUnknown(protoreflect.RawFields(raw))
 	return nil
 }
@@ -136,11 +169,11 @@ func poisoned(message any) error {
 	return newError(codeInvalidRequest, stageRequest, why, hintSchema)
 }
 
-// readable is err for the one who sent the message: without the prefix that protobuf varies from build to build, and
+// readable is an error's text for the one who sent the message: without the prefix that protobuf varies from build to build, and
 // short, because it repeats the value it could not read and that may be as long as the body.
-func readable(err error) string {
+func readable(text string) string {
 	const limit = 300
-	text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
+	text = strings.ReplaceAll(text, "\u00a0", " ")
 	text = strings.Replace(text, "proto: ", "", 1)
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + "..."

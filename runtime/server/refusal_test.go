@@ -1,10 +1,14 @@
 package server_test
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +83,66 @@ func TestEachBadRequestGetsItsClearError(t *testing.T) {
 	}
 	if response, body := post(t, h, decide, user, `{"request":{"capabilities":["detect"]}}`); response.StatusCode != http.StatusOK {
 		t.Errorf("a good request after them all: %s %s", response.Status, body)
+	}
+}
+
+func TestABodyOfAnotherTypeIsToldWhatToSend(t *testing.T) {
+	h := newHouse(t, setup{})
+	for _, contentType := range []string{"application/x-www-form-urlencoded", "text/plain", "application/xml", ""} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+decide, strings.NewReader(`{"request":{}}`))
+		must(t, err)
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("Authorization", "Bearer "+h.keys.token(t, "acme", "user"))
+		if response, body := do(t, h, r); response.StatusCode != http.StatusBadRequest || !strings.Contains(body, "INVALID_REQUEST") ||
+			!strings.Contains(body, "application/json") {
+			t.Errorf("%q: %s: %q", contentType, response.Status, body)
+		}
+	}
+}
+
+func TestClientsThatSendEverythingBeforeTheyReadSeeTheError(t *testing.T) {
+	h := newHouse(t, setup{})
+	const size = 20 << 20
+	for name, head := range map[string]string{
+		"declared": fmt.Sprintf("Content-Length: %d\r\n\r\n", size),
+		"chunked":  fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size),
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(h.url, "http://"))
+			must(t, err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, "POST "+decide+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer "+
+				h.keys.token(t, "acme", "user")+"\r\n"+head)
+			must(t, err)
+			_, err = conn.Write(bytes.Repeat([]byte(" "), size))
+			must(t, err)
+			if name == "chunked" {
+				_, err = io.WriteString(conn, "\r\n0\r\n\r\n")
+				must(t, err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			must(t, err)
+			defer response.Body.Close()
+			if body, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(body), "limit of 4194304 bytes") {
+				t.Errorf("%s: %s, %v", response.Status, body, err)
+			}
+		})
+	}
+}
+
+func TestWhoAsksBeforeSendingIsSparedTheTrouble(t *testing.T) {
+	h := newHouse(t, setup{})
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(h.url, "http://"))
+	must(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST "+decide+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 10000000\r\nExpect: 100-continue\r\n\r\n")
+	must(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "limit") {
+		t.Errorf("%s: %s, %v", response.Status, body, err)
 	}
 }
 

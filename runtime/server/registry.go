@@ -156,7 +156,7 @@ func (r *registry) parse(f form) (*contract.Contract, error) {
 	// What a message leaves unset is left to the schema's defaults, as it is in a file.
 	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(f.GetContract())
 	if err != nil {
-		return nil, contract.Faults{{Message: "the contract cannot be written as JSON: " + readable(err)}}
+		return nil, contract.Faults{{Message: "the contract cannot be written as JSON: " + readable(err.Error())}}
 	}
 	parsed, err := r.schema.Parse("contract.json", raw)
 	var faults contract.Faults

@@ -39,7 +39,7 @@ import (
 	"connectrpc.com/grpcreflect"
 	"connectrpc.com/validate"
 	"github.com/rs/cors"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
@@ -152,7 +152,7 @@ func serviceNames() []string {
 	}
 }
 
-// build mounts all services, outermost first: origins, then the body's limit, then what each service asks for.
+// build mounts all services, outermost first: origins, then the body's form and limit, then what each service asks for.
 func (s *Server) build() (http.Handler, error) {
 	validator, err := newValidator()
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Server) build() (http.Handler, error) {
 	}
 	open := []connect.HandlerOption{
 		connect.WithHandlerOptions(codecs()...),
-		gunzip(int64(s.opts.MaxBodyBytes)),
+		zipped(int64(s.opts.MaxBodyBytes)),
 		connect.WithCompressMinBytes(compressMinBytes),
 		connect.WithInterceptors(&edge{logger: s.opts.Logger}),
 		connect.WithRecover(recovered(s.opts.Logger)),
@@ -173,7 +173,7 @@ func (s *Server) build() (http.Handler, error) {
 	mux := http.NewServeMux()
 	limit := int64(s.opts.MaxBodyBytes)
 	writer := connect.NewErrorWriter(open...)
-	mount := func(path string, h http.Handler) { mux.Handle(path, limited(h, limit, writer)) }
+	mount := func(path string, h http.Handler) { mux.Handle(path, understood(limited(h, limit, writer), writer)) }
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
 	mount(caiov1connect.NewTraceServiceHandler(&traces{s.opts.Traces}, gated...))
@@ -205,15 +205,22 @@ func withOrigins(h http.Handler, origins []string) http.Handler {
 // newValidator compiles the rules of every request there is, once: the first caller does not pay for it, and a rule
 // that does not compile stops the server from starting instead of failing a call.
 func newValidator() (protovalidate.Validator, error) {
-	return protovalidate.New(protovalidate.WithDisableLazy(), protovalidate.WithMessages(requests()...))
+	return protovalidate.New(protovalidate.WithDisableLazy(), protovalidate.WithMessageDescriptors(requests()...))
 }
 
-func requests() []proto.Message {
-	return []proto.Message{
-		&caiov1.OrchestrateRequest{}, &caiov1.OrchestrateStreamRequest{}, &caiov1.DecideRequest{},
-		&caiov1.RegisterRequest{}, &caiov1.UpdateRequest{}, &caiov1.RemoveRequest{}, &caiov1.GetRequest{},
-		&caiov1.ListRequest{}, &caiov1.DiscoverRequest{}, &caiov1.ValidateRequest{}, &caiov1.WatchRequest{},
-		&caiov1.TraceServiceGetRequest{}, &caiov1.TraceServiceListRequest{},
-		&caiov1.VersionRequest{}, &caiov1.HealthRequest{},
+// requests are the messages that callers send, to any method of any service.
+func requests() []protoreflect.MessageDescriptor {
+	var out []protoreflect.MessageDescriptor
+	for _, file := range []protoreflect.FileDescriptor{
+		caiov1.File_caio_v1_orchestrator_proto, caiov1.File_caio_v1_registry_proto,
+		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_system_proto,
+	} {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				out = append(out, methods.Get(j).Input())
+			}
+		}
 	}
+	return out
 }
