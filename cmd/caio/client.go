@@ -223,10 +223,17 @@ func printable(s string) string {
 	}, s)
 }
 
-// cell is s in one line of a table.
-func cell(s string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(printable(s), "\n", " ")), " ")
+// printableText is printable, but keeps tabs: an answer may be a table or code.
+func printableText(s string) string {
+	parts := strings.Split(s, "\t")
+	for i, part := range parts {
+		parts[i] = printable(part)
+	}
+	return strings.Join(parts, "\t")
 }
+
+// cell is s in one line of a table.
+func cell(s string) string { return strings.Join(strings.Fields(printableText(s)), " ") }
 
 func orDash(s string) string {
 	if s == "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -200,13 +199,4 @@ func resultText(r *caiov1.Result) (string, error) {
 	}
 	raw, err := schema.JSON(r)
 	return string(raw), err
-}
-
-// printableText is printable, but keeps tabs: an answer may be a table or code.
-func printableText(s string) string {
-	lines := strings.Split(s, "\t")
-	for i, line := range lines {
-		lines[i] = printable(line)
-	}
-	return strings.Join(lines, "\t")
 }
