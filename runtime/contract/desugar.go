@@ -36,11 +36,21 @@ func (s *Schema) desugar(root *node, r *report) {
 		}
 	}
 	if f := root.get("api"); f != nil {
+		desugarProtocol(f.value)
 		if endpoints := f.value.get("endpoints"); endpoints != nil {
 			for _, endpoint := range endpoints.value.items {
 				dropEmpty(endpoint, "method")
 			}
 		}
+	}
+}
+
+// desugarProtocol takes an address without a protocol for one of HTTP, which nearly all are.
+func desugarProtocol(api *node) {
+	dropEmpty(api, "protocol")
+	address := api.get("base_url")
+	if address != nil && address.value.text != "" && api.get("protocol") == nil {
+		api.add(text(address.value, "http").as("protocol"))
 	}
 }
 

@@ -32,7 +32,7 @@ func validator(t *testing.T) func(document *node) error {
 	}
 	root := cuecontext.New().BuildFile(file)
 	return func(document *node) error {
-		return root.Unify(root.Context().BuildExpr(document.expr())).Validate(cue.Concrete(true))
+		return root.Unify(cuecontext.New().BuildExpr(document.expr())).Validate(cue.Concrete(true))
 	}
 }
 

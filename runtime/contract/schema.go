@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -40,8 +41,12 @@ func NewSchema() (*Schema, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the contract schema: %w", err)
 		}
-		if err := instance.AddFile(name, source); err != nil {
+		file, err := parser.ParseFile(name, source, parser.ParseComments)
+		if err != nil {
 			return nil, fmt.Errorf("parse the contract schema: %w", err)
+		}
+		if err := instance.AddSyntax(file); err != nil {
+			return nil, fmt.Errorf("resolve the contract schema: %w", err)
 		}
 		fmt.Fprintf(&all, "%s %d\n%s\n", name, len(source), source)
 	}

@@ -948,13 +948,14 @@ func (x *Alignment) GetContentFilters() []string {
 // Api is where a service is reached.
 type Api struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "http", "grpc", "native". Empty: the service cannot be executed, only decided about.
+	// "http", "grpc", "native". Not written: http where there is a base_url; else empty, and the service cannot be
+	// executed, only decided about.
 	Protocol string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// Where endpoints are relative to: scheme, host, optional path.
 	BaseUrl string `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
 	// Endpoints, for people and adapters.
 	Endpoints []*Endpoint `protobuf:"bytes,3,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	// Hosts (host or host:port) that may be called beside base_url's, redirects included.
+	// Hosts (host or host:port) that may be called beside base_url's, redirects included. Without a port: 443 or 80.
 	AllowedHosts  []string `protobuf:"bytes,4,rep,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1080,7 +1081,7 @@ type AdapterBinding struct {
 	Plugin string `protobuf:"bytes,1,opt,name=plugin,proto3" json:"plugin,omitempty"`
 	// sha256 of the module that must be used, in hex. Empty: the installed one.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
-	// The adapter's own settings.
+	// The adapter's own settings. timeout_ms (number, 1..86400000) is the host's: the time one try may take.
 	Settings *structpb.Struct `protobuf:"bytes,3,opt,name=settings,proto3" json:"settings,omitempty"`
 	// How the host signs what the adapter sends.
 	Auth          *Auth `protobuf:"bytes,4,opt,name=auth,proto3" json:"auth,omitempty"`
