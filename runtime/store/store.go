@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -281,6 +280,3 @@ func guard(f func() error) (err error) {
 	}()
 	return f()
 }
-
-// unlimited is what freeBytes says where it does not know.
-const unlimited = math.MaxUint64
