@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
@@ -190,4 +191,9 @@ func freeAddr(t testing.TB) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// object returns {key: value}.
+func object(key, value string) *structpb.Struct {
+	return &structpb.Struct{Fields: map[string]*structpb.Value{key: structpb.NewStringValue(value)}}
 }

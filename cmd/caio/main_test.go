@@ -5,8 +5,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/script")
@@ -24,9 +22,4 @@ func repositoryRoot() (string, error) {
 		dir = filepath.Dir(dir)
 	}
 	return "", err
-}
-
-// object returns {key: value}.
-func object(key, value string) *structpb.Struct {
-	return &structpb.Struct{Fields: map[string]*structpb.Value{key: structpb.NewStringValue(value)}}
 }
