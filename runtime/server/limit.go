@@ -20,7 +20,7 @@ const bodyTimeout = 60 * time.Second
 func tooLarge(limit int64) error {
 	return newError(codeInvalidRequest, stageRequest,
 		fmt.Sprintf("the body is larger than the limit of %d bytes", limit),
-		"send less, or start the server with a higher limit")
+		"send less, or start the server with a larger --max-body")
 }
 
 // drainBytes and drainTimeout bound what is read of a body that was refused already. Many clients do not look for an

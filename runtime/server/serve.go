@@ -109,6 +109,14 @@ func (l steadyListener) Accept() (net.Conn, error) {
 
 type steadyConn struct{ net.Conn }
 
+// CloseWrite lets net/http end an answer before it closes a connection on which the caller is still sending.
+func (c steadyConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c steadyConn) Write(p []byte) (written int, err error) {
 	for {
 		piece := p[:min(len(p), writePiece)]
