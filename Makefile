@@ -33,13 +33,15 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
-	$(GO) tool -modfile=tools/staticcheck.mod staticcheck ./...
+	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
 	$(GO) run ./cmd/caio contract check examples/contracts
 	$(GO) run ./cmd/caio policy check --strict policies
 	$(GO) run ./cmd/caio policy fmt --check policies
+	$(GO) run ./cmd/caio policy fmt --check examples/policies
 	$(GO) run ./cmd/caio policy test policies
+	$(GO) run ./cmd/caio policy test --policy-overlay examples/policies
 
 check: build ## what CI runs beside the tests: lint, generated code is current, races, clients, examples, short fuzz
 	@$(MAKE) --no-print-directory lint
@@ -56,8 +58,10 @@ race: adapters ## run all tests under the race detector
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
 
-soak: build ## minutes: contracts change under load, kill -9 in the middle, nothing acknowledged is lost
+soak: build ## minutes: contracts change under load, plain and with the race detector; kill -9, nothing acknowledged is lost
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
+	$(GO) build -race -o bin/caio-race ./cmd/caio
+	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race
 
 FUZZTIME ?= 30s
 fuzz: adapters ## fuzz every decoder for FUZZTIME each

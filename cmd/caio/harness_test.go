@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -25,9 +26,14 @@ import (
 	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
 )
 
+var binaryPath = flag.String("caio", "", "the program under test (default: bin/caio of the repository)")
+
 // binary is what `make build` built; these tests are about the program that people run.
 func binary(t testing.TB) string {
 	t.Helper()
+	if *binaryPath != "" {
+		return *binaryPath
+	}
 	root, err := repositoryRoot()
 	if err != nil {
 		t.Fatal(err)

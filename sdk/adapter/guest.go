@@ -51,3 +51,12 @@ func result() uint64 {
 	}
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(buf))))<<32 | uint64(len(buf))
 }
+
+func describe(out *Encoder, adapters []Adapter) {
+	out.Reset()
+	infos := make([]Info, len(adapters))
+	for i, a := range adapters {
+		infos[i] = a.Info()
+	}
+	encodeInfos(out, infos)
+}

@@ -99,12 +99,3 @@ func step(out *Encoder, adapters []Adapter, doc []byte) {
 	}
 	encodeReply(out, fail(errors.New("this module has no adapter "+strconv.Quote(clip(c.adapter)))))
 }
-
-func describe(out *Encoder, adapters []Adapter) {
-	out.Reset()
-	infos := make([]Info, len(adapters))
-	for i, a := range adapters {
-		infos[i] = a.Info()
-	}
-	encodeInfos(out, infos)
-}
