@@ -45,13 +45,14 @@ func addRemote(cmd *cobra.Command, timeout time.Duration) *remote {
 
 // peer is a server, ready to be called. Close it.
 type peer struct {
-	address      string
-	cancel       context.CancelFunc
-	transport    *http.Transport
-	orchestrator caiov1connect.OrchestratorServiceClient
-	registry     caiov1connect.RegistryServiceClient
-	traces       caiov1connect.TraceServiceClient
-	system       caiov1connect.SystemServiceClient
+	address       string
+	authenticated bool // a token is sent
+	cancel        context.CancelFunc
+	transport     *http.Transport
+	orchestrator  caiov1connect.OrchestratorServiceClient
+	registry      caiov1connect.RegistryServiceClient
+	traces        caiov1connect.TraceServiceClient
+	system        caiov1connect.SystemServiceClient
 }
 
 // dial prepares calls to the server; nothing is sent yet. The context that comes with it ends with the timeout or with
@@ -65,7 +66,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &peer{address: address, transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+	p := &peer{address: address, authenticated: token != "", transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
 	ctx, p.cancel = context.WithTimeout(ctx, r.timeout)
 	var h http.RoundTripper = p.transport
 	if token != "" {

@@ -24,8 +24,8 @@ func newOrchestrateCommand() *cobra.Command {
 		Long: `Orchestrate sends a request, in the same form as for 'caio decide', and shows the answer and its trace.
 
 With -o json the answer is one JSON document; with --stream one a line, pieces first; a refusal is printed as
-{"error": ...}. Who asks is what the token says; a principal in the file counts only with a server started with
---insecure-dev.
+{"error": ...}. Who asks is what the token says; a principal in the file counts only without one, which takes a
+server started with --insecure-dev.
 
 Exit code 0: answered. 1: the answer is no, and it says why. 2: the command line is wrong. 3: something failed.`,
 		Example: "  caio orchestrate --request examples/requests/fast.json\n" +
@@ -49,6 +49,11 @@ Exit code 0: answered. 1: the answer is no, and it says why. 2: the command line
 			return err
 		}
 		defer peer.Close()
+		if req.GetPrincipal() != nil && peer.authenticated {
+			// The file may be one for `caio decide`, where nobody else could say who asks.
+			req.Principal = nil
+			fmt.Fprintf(cmd.ErrOrStderr(), "note: the token says who asks; the principal in %s is left out\n", file)
+		}
 		call := &orchestration{
 			peer: peer, out: cmd.OutOrStdout(), json: out.json(), stream: stream,
 			request: &caiov1.OrchestrateRequest{Request: req, Seed: seed, Explain: explain},
