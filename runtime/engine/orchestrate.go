@@ -176,7 +176,12 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 		return nil, true, w.failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id, findErr))
 	}
 	a.AdapterDigest = adapter.Digest()
-	outcome, execErr := w.opts.Gateway.Execute(ctx, gateway.Call{Contract: m, Adapter: adapter, Intent: w.req.Intent, Stream: emit != nil, Emit: emit})
+	sent := false // the gateway emits from this goroutine
+	call := gateway.Call{Contract: m, Adapter: adapter, Intent: w.req.Intent, Stream: emit != nil}
+	if emit != nil {
+		call.Emit = func(d *caiov1.Delta) error { sent = true; return emit(d) }
+	}
+	outcome, execErr := w.opts.Gateway.Execute(ctx, call)
 	if outcome != nil {
 		a.Observed = outcome.Observed
 	}
@@ -188,7 +193,7 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 		}
 		return nil, ge != nil && ge.Retryable && !ge.Sent, w.failed(a, fromGateway(execErr))
 	}
-	return w.check(ctx, a, outcome, emit != nil)
+	return w.check(ctx, a, outcome, sent)
 }
 
 // failed notes an execution that brought nothing.
@@ -201,7 +206,7 @@ func (w *walk) failed(a *caiov1.Attempt, err *Error) *Error {
 
 // check holds what came back against the guarantees. A violation always counts against the service; whether the result
 // is kept is the policy's to say.
-func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, streamed bool) (*caiov1.Result, bool, *Error) {
+func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, sent bool) (*caiov1.Result, bool, *Error) {
 	service, _ := w.snapshot.Registry.Get(a.ServiceId)
 	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.facts[service.Contract], outcome.Result, outcome.Observed)
 	if err != nil {
@@ -231,7 +236,7 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 		hint("'caio trace get' shows the attempts; a rule under caio.guarantee decides the reaction")
 	a.Error = proto.CloneOf(failure.Detail)
 	// What a caller has already seen of a stream cannot be taken back.
-	return nil, reaction == "fallback" && !streamed, failure
+	return nil, reaction == "fallback" && !sent, failure
 }
 
 // why says in one sentence why the service that answered did.
