@@ -42,8 +42,8 @@ type Request struct {
 	Constraints *Demands `protobuf:"bytes,4,opt,name=constraints,proto3" json:"constraints,omitempty"`
 	// Hard limit on cost; absent: none. Set by the caller.
 	Budget *Budget `protobuf:"bytes,5,opt,name=budget,proto3" json:"budget,omitempty"`
-	// Hard limit on the promised latency, and the overall deadline of the execution, in milliseconds, > 0; absent:
-	// none. Set by the caller.
+	// Hard limit on the latency that a service promises, in milliseconds, > 0; absent: none. How long the caller waits is
+	// its own deadline (Connect-Timeout-Ms, grpc-timeout). Set by the caller.
 	MaxLatencyMs *float64 `protobuf:"fixed64,6,opt,name=max_latency_ms,json=maxLatencyMs,proto3,oneof" json:"max_latency_ms,omitempty"`
 	// How sensitive the payload is. Set by the caller.
 	Data *Data `protobuf:"bytes,7,opt,name=data,proto3" json:"data,omitempty"`
