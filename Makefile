@@ -65,10 +65,7 @@ soak: build ## minutes: contracts change under load, plain and with the race det
 
 FUZZTIME ?= 30s
 fuzz: adapters ## fuzz every decoder for FUZZTIME each
-	@for m in $(MODULES); do (cd $$m && for p in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p > /tmp/caio-fuzz.$$$$ 2>&1 || { cat /tmp/caio-fuzz.$$$$; exit 1; }; \
-	  done || exit 1; done) || exit 1; done; rm -f /tmp/caio-fuzz.$$$$
+	@for m in $(MODULES); do (cd $$m && bash $(CURDIR)/tools/fuzz.sh $(FUZZTIME)) || exit 1; done
 
 bench: build ## print what decisions, adapters, requests, memory and start cost
 	$(GO) test -tags bench -run TestBench -count=1 -v ./cmd/caio
