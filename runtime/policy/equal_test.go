@@ -142,7 +142,7 @@ func FuzzWhatCompilesStillDoes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source string) {
 		if len(source) > 4096 || strings.Count(source, "[") > 50 {
-			t.Skip()
+			return
 		}
 		m, err := parse("a.rego", []byte(source))
 		if err != nil || len(shape(m)) > 0 {

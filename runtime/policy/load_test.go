@@ -220,7 +220,7 @@ func FuzzLoadNeverPanics(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {
 		if len(source) > 4096 || bytes.Count(source, []byte("[")) > 50 {
-			t.Skip()
+			return
 		}
 		s, err := Load(fstest.MapFS{"a.rego": &fstest.MapFile{Data: source}})
 		if err != nil {
