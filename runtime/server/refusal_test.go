@@ -195,7 +195,7 @@ func TestBadTokensAreRefusedAndSayWhatIsWrong(t *testing.T) {
 		{"expired", "Bearer " + h.keys.mint(t, "acme", time.Now().Add(-2*time.Hour), "user"), "expired"},
 		{"alg none", "Bearer " + none, "algorithm"},
 		{"another's key", "Bearer " + stranger, "key"},
-		{"altered", "Bearer " + good[:len(good)-2] + "AA", "signature"},
+		{"altered", "Bearer " + altered(t, good), "signature"},
 		{"garbage", "Bearer garbage", "malformed"},
 		{"another scheme", "Basic dTE6cGFzcw==", "bearer token"},
 		{"empty", "Bearer ", "bearer token"},
@@ -217,6 +217,22 @@ func TestBadTokensAreRefusedAndSayWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// altered is token with another first character of its signature. The last ones would not do: what a signature ends in
+// is so often the same that replacing it may change nothing.
+func altered(t *testing.T, token string) string {
+	t.Helper()
+	i := strings.LastIndexByte(token, '.') + 1
+	other := "A"
+	if token[i] == 'A' {
+		other = "B"
+	}
+	changed := token[:i] + other + token[i+1:]
+	if changed == token || i == 0 {
+		t.Fatal("the token was not altered")
+	}
+	return changed
 }
 
 // unsigned is token with its claims, but without a signature and an algorithm that says so.
