@@ -27,7 +27,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/identity", "schema schema/gen/caio/v1", "a column: who is calling"},
 	{"runtime/gateway", "runtime/adapter schema schema/gen/caio/v1", "executes what adapters ask for"},
 	{"runtime/store", "runtime/trace schema schema/gen/caio/v1", "stores what the columns define"},
-	{"runtime/engine", "runtime/adapter runtime/contract runtime/gateway runtime/policy runtime/proof runtime/store runtime/trace schema schema/gen/caio/v1",
+	{"runtime/engine", "runtime/adapter runtime/contract runtime/gateway runtime/identity runtime/policy runtime/proof runtime/store runtime/trace schema schema/gen/caio/v1",
 		"the straight line through all rooms below"},
 	{"runtime/server", "runtime/contract runtime/engine runtime/identity runtime/trace schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
 		"translates the API to the engine"},

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/smarthausgroup/caio/runtime/contract"
+	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	"github.com/smarthausgroup/caio/schema"
@@ -29,7 +30,15 @@ func NoPast(string) *caiov1.History { return &caiov1.History{} }
 // nothing of what is asked. That nobody can serve is a decision with an error in it; Decide itself fails only when a
 // policy cannot be evaluated, a number is not finite, or ctx ends.
 func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool) (*caiov1.Decision, error) {
-	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll)
+	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
+}
+
+// everyService lets a decision consider all there are; onlyVisible those that the caller may know of: what a tenant
+// has is no other tenant's to read in a refusal or a trace, even though the rules would refuse it as well.
+func everyService(*caiov1.Principal, *contract.Service) bool { return true }
+
+func onlyVisible(p *caiov1.Principal, service *contract.Service) bool {
+	return identity.CanSee(p, service.Message().GetMetadata().GetTenant())
 }
 
 // A choice is one decision on its way.
@@ -49,7 +58,8 @@ type option struct {
 	price proof.Price
 }
 
-func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool) (*caiov1.Decision, error) {
+func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool,
+	visible func(*caiov1.Principal, *contract.Service) bool) (*caiov1.Decision, error) {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
@@ -62,8 +72,15 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 		return nil, fail("INVALID_REQUEST", "decide", "match contracts", err)
 	}
 	c.out.Unlisted = int32(match.Unlisted)
-	c.out.Candidates = match.Fallen
+	for _, fallen := range match.Fallen {
+		if service, ok := s.Registry.Get(fallen.ServiceId); ok && visible(req.Principal, service) {
+			c.out.Candidates = append(c.out.Candidates, fallen)
+		}
+	}
 	for _, service := range match.Services {
+		if !visible(req.Principal, service) {
+			continue
+		}
 		candidate := &caiov1.Candidate{ServiceId: service.ID(), Outcome: "eligible", ContractDigest: service.Digest()}
 		c.alive = append(c.alive, &option{service: service, Candidate: candidate, price: estimate(service.Message(), req.Intent)})
 		c.out.Candidates = append(c.out.Candidates, candidate)

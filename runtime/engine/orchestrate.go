@@ -24,7 +24,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), in.GetListAll())
+	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, "failed", err)
 	}
@@ -48,7 +48,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), false)
+	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), false, onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, "failed", err)
 	}

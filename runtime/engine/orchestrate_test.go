@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/smarthausgroup/caio/runtime/engine"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -155,10 +157,10 @@ func TestEveryRequestSeesOneStateOfTheRegistryWhileItChanges(t *testing.T) {
 		if _, err := h.Register(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Update(t.Context(), c); err != nil {
+		if _, err := h.Update(t.Context(), c, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Remove(t.Context(), "comes-and-goes"); err != nil {
+		if _, err := h.Remove(t.Context(), "comes-and-goes", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -171,7 +173,7 @@ func TestEveryRequestSeesOneStateOfTheRegistryWhileItChanges(t *testing.T) {
 
 func TestTheRegistryComesBackFromTheStoreWithItsRevision(t *testing.T) {
 	h := newHouse(t, defaults(nil), service("a", ""), service("b", ""))
-	if _, err := h.Remove(t.Context(), "b"); err != nil {
+	if _, err := h.Remove(t.Context(), "b", nil); err != nil {
 		t.Fatal(err)
 	}
 	r, rejected, err := engine.LoadRegistry(t.Context(), h.store, h.schema)
@@ -213,8 +215,8 @@ func TestAWatchMissesNothing(t *testing.T) {
 	b := h.parse(t, service("b", ""))
 	for _, change := range []func() error{
 		func() error { _, err := h.Register(t.Context(), b); return err },
-		func() error { _, err := h.Update(t.Context(), b); return err },
-		func() error { _, err := h.Remove(t.Context(), "a"); return err },
+		func() error { _, err := h.Update(t.Context(), b, nil); return err },
+		func() error { _, err := h.Remove(t.Context(), "a", nil); return err },
 	} {
 		if err := change(); err != nil {
 			t.Fatal(err)
@@ -231,7 +233,7 @@ func TestChangesOfWhatIsNotThereSayWhatToDo(t *testing.T) {
 	a, b := h.parse(t, service("a", "")), h.parse(t, service("b", ""))
 	codes := map[string]func() error{
 		"SERVICE_EXISTS":    func() error { _, err := h.Register(t.Context(), a); return err },
-		"SERVICE_NOT_FOUND": func() error { _, err := h.Update(t.Context(), b); return err },
+		"SERVICE_NOT_FOUND": func() error { _, err := h.Update(t.Context(), b, nil); return err },
 	}
 	for code, change := range codes {
 		var failure *engine.Error
@@ -258,5 +260,36 @@ func TestAStreamHandsOnPiecesAndItsWhole(t *testing.T) {
 	}
 	if whole := answer.GetResult().GetChat().GetMessage().GetContent(); text != "Hello" || whole != "Hello" {
 		t.Errorf("pieces %q, whole %q", text, whole)
+	}
+}
+
+func TestATenantReadsNothingOfAnothersServices(t *testing.T) {
+	h := newHouse(t, defaults(nil), service("ours", "metadata: {tenant: acme}"), service("theirs", "metadata: {tenant: umbrella}"),
+		service("theirs-too", "metadata: {tenant: umbrella}\nconstraints: {requires_gpu: true}"), service("shared", ""))
+	listed := func(p *caiov1.Principal) string {
+		d, err := h.Decide(t.Context(), &caiov1.DecideRequest{ListAll: true, Request: request(func(r *caiov1.Request) {
+			r.Principal = p
+			r.Constraints = &caiov1.Demands{RequiresGpu: proto.Bool(false)}
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, c := range d.Decision.Candidates {
+			ids = append(ids, c.ServiceId)
+		}
+		if raw := h.lastTrace(t).String(); strings.Contains(raw, "theirs") != strings.Contains(strings.Join(ids, " "), "theirs") {
+			t.Errorf("the trace says more than the answer: %s", raw)
+		}
+		return strings.Join(ids, " ")
+	}
+	if got := listed(&caiov1.Principal{Subject: "u", Tenant: "acme", Roles: []string{"admin"}, Authenticated: true}); got != "ours shared" {
+		t.Errorf("a tenant's admin reads of %q", got)
+	}
+	if got := listed(&caiov1.Principal{Subject: "u", Roles: []string{"user"}, Authenticated: true}); got != "shared" {
+		t.Errorf("a user of no tenant reads of %q", got)
+	}
+	if got := listed(&caiov1.Principal{Subject: "u", Roles: []string{"operator"}, Authenticated: true}); got != "ours shared theirs theirs-too" {
+		t.Errorf("the platform's operator reads of %q", got)
 	}
 }

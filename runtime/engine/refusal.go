@@ -47,15 +47,18 @@ func (c *choice) nobody() *caiov1.Error {
 		}
 	}
 	message := fmt.Sprintf("no service can serve: of %d in the registry the last %s fell at the step %q: %s",
-		c.Registry.Len(), count(len(said)), funnel[last].outcome, enumerate(said))
+		c.considered(), count(len(said)), funnel[last].outcome, enumerate(said))
 	if last == 0 {
 		message = c.nobodyOffers()
 	}
 	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: funnel[last].hint}
 }
 
+// considered counts the services that were looked at, or left aside because they offer nothing of what is asked.
+func (c *choice) considered() int { return len(c.out.Candidates) + int(c.out.Unlisted) }
+
 func (c *choice) nobodyOffers() string {
-	message := fmt.Sprintf("no service of %d in the registry offers %s", c.Registry.Len(), strings.Join(c.req.Capabilities, ", "))
+	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
 	for _, asked := range c.req.Capabilities {
 		if near := c.Registry.NearestCapability(asked); near != "" && near != asked {
 			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)

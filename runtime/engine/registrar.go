@@ -19,25 +19,33 @@ type Change struct {
 // Register brings a new service into force: durable first, then for the next decision. The error's code is
 // SERVICE_EXISTS if the id is taken.
 func (e *Engine) Register(ctx context.Context, c *contract.Contract) (*contract.Service, error) {
-	return e.put(ctx, c, "registered")
+	return e.put(ctx, c, "registered", nil)
 }
 
-// Update replaces the contract of a service. Running executions finish by the old one. The error's code is
-// SERVICE_NOT_FOUND if there is none.
-func (e *Engine) Update(ctx context.Context, c *contract.Contract) (*contract.Service, error) {
-	return e.put(ctx, c, "updated")
+// A Guard may refuse a change of the service that is in force. It is asked while no other change can happen.
+type Guard func(now *contract.Service) error
+
+// Update replaces the contract of a service, unless guard, which may be nil, refuses. Running executions finish by the
+// old one. The error's code is SERVICE_NOT_FOUND if there is none; guard's errors are returned as they are.
+func (e *Engine) Update(ctx context.Context, c *contract.Contract, guard Guard) (*contract.Service, error) {
+	return e.put(ctx, c, "updated", guard)
 }
 
-func (e *Engine) put(ctx context.Context, c *contract.Contract, change string) (*contract.Service, error) {
+func (e *Engine) put(ctx context.Context, c *contract.Contract, change string, guard Guard) (*contract.Service, error) {
 	e.change.Lock()
 	defer e.change.Unlock()
 	now := e.snapshot.Load()
-	switch _, exists := now.Registry.Get(c.ID()); {
+	old, exists := now.Registry.Get(c.ID())
+	switch {
 	case exists && change == "registered":
 		return nil, fail("SERVICE_EXISTS", "registry", fmt.Sprintf("service %q is registered already", c.ID()), nil).
 			hint("update it, or remove it first")
 	case !exists && change == "updated":
 		return nil, notFound(c.ID())
+	case exists && guard != nil:
+		if err := guard(old); err != nil {
+			return nil, err
+		}
 	}
 	service := &contract.Service{Contract: c, Revision: now.Registry.Revision() + 1, Time: e.opts.Now().UTC().Truncate(time.Millisecond)}
 	next, err := now.with(service)
@@ -55,15 +63,20 @@ func (e *Engine) put(ctx context.Context, c *contract.Contract, change string) (
 	return service, nil
 }
 
-// Remove takes a service out and returns the revision without it. Running executions finish. The error's code is
-// SERVICE_NOT_FOUND if there is none.
-func (e *Engine) Remove(ctx context.Context, id string) (uint64, error) {
+// Remove takes a service out, unless guard, which may be nil, refuses, and returns the revision without it. Running
+// executions finish. The error's code is SERVICE_NOT_FOUND if there is none.
+func (e *Engine) Remove(ctx context.Context, id string, guard Guard) (uint64, error) {
 	e.change.Lock()
 	defer e.change.Unlock()
 	now := e.snapshot.Load()
 	old, exists := now.Registry.Get(id)
 	if !exists {
 		return 0, notFound(id)
+	}
+	if guard != nil {
+		if err := guard(old); err != nil {
+			return 0, err
+		}
 	}
 	next := now.without(id)
 	revision := next.Registry.Revision()

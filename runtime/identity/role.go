@@ -28,6 +28,12 @@ func CanReadAllTraces(p *caiov1.Principal) bool {
 	return p.GetTenant() == "" && HasRole(p, RoleAdmin, RoleOperator, RoleAuditor)
 }
 
+// CanSee tells whether p may know of a service of that tenant: those of no tenant are everybody's, and admins, operators
+// and auditors that belong to no tenant look after all.
+func CanSee(p *caiov1.Principal, tenant string) bool {
+	return tenant == "" || tenant == p.GetTenant() || CanReadAllTraces(p)
+}
+
 // CanReadTrace tells whether p may read a trace of that tenant: its own, or every one. A trace without tenant is only
 // for those who may read all.
 func CanReadTrace(p *caiov1.Principal, tenant string) bool {

@@ -146,11 +146,6 @@ func claim(ctx context.Context, request *caiov1.Request) error {
 // platform tells whether p looks after all tenants: an admin, operator or auditor who belongs to none.
 func platform(p *caiov1.Principal) bool { return identity.CanReadAllTraces(p) }
 
-// sees tells whether p may know of a service of this tenant. Services of no tenant are everybody's.
-func sees(p *caiov1.Principal, tenant string) bool {
-	return tenant == "" || tenant == p.GetTenant() || platform(p)
-}
-
 // owns tells whether a principal whose role lets it change services may change one of this tenant. Services of no
 // tenant serve all, so they are for the platform to change.
 func owns(p *caiov1.Principal, tenant string) bool {

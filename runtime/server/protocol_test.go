@@ -106,7 +106,7 @@ func TestAStreamThatBreaksUpstreamEndsInAnErrorOverEveryProtocol(t *testing.T) {
 			// A service of its own for each: one that failed so often would be left alone.
 			id := fmt.Sprintf("llm-%d", h.engine.Snapshot().Registry.Revision())
 			h.register(t, chatService(id, up.URL))
-			defer func() { _, err := h.engine.Remove(t.Context(), id); must(t, err) }()
+			defer func() { _, err := h.engine.Remove(t.Context(), id, nil); must(t, err) }()
 			text, response, err := receive(t, api, conversation())
 			if err == nil || response != nil {
 				t.Fatalf("a broken stream ended as if it were whole: %v", response)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/identity"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -43,13 +44,10 @@ func (r *registry) Update(ctx context.Context, req *connect.Request[caiov1.Updat
 	if err != nil {
 		return nil, invalidContract(err)
 	}
-	if err := r.mayChange(ctx, parsed.ID()); err != nil {
-		return nil, err
-	}
 	if err := mayKeep(ctx, parsed); err != nil {
 		return nil, err
 	}
-	service, err := r.engine.Update(ctx, parsed)
+	service, err := r.engine.Update(ctx, parsed, mayChange(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +55,7 @@ func (r *registry) Update(ctx context.Context, req *connect.Request[caiov1.Updat
 }
 
 func (r *registry) Remove(ctx context.Context, req *connect.Request[caiov1.RemoveRequest]) (*connect.Response[caiov1.RemoveResponse], error) {
-	if err := r.mayChange(ctx, req.Msg.GetServiceId()); err != nil {
-		return nil, err
-	}
-	revision, err := r.engine.Remove(ctx, req.Msg.GetServiceId())
+	revision, err := r.engine.Remove(ctx, req.Msg.GetServiceId(), mayChange(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -187,16 +182,17 @@ func invalidContract(err error) error {
 
 // visible tells whether the caller may know of service.
 func visible(ctx context.Context, service *contract.Service) bool {
-	return sees(callerOf(ctx).principal, service.Message().GetMetadata().GetTenant())
+	return identity.CanSee(callerOf(ctx).principal, service.Message().GetMetadata().GetTenant())
 }
 
-// mayChange refuses changes to services that the caller does not own. A service it may not even see is not there.
-func (r *registry) mayChange(ctx context.Context, id string) error {
-	service, ok := r.engine.Snapshot().Registry.Get(id)
-	if !ok || !visible(ctx, service) {
-		return serviceNotFound(id)
+// mayChange refuses changes to services that the caller does not own. One that it may not even see is not there.
+func mayChange(ctx context.Context) engine.Guard {
+	return func(service *contract.Service) error {
+		if !visible(ctx, service) {
+			return serviceNotFound(service.ID())
+		}
+		return mayKeep(ctx, service.Contract)
 	}
-	return mayKeep(ctx, service.Contract)
 }
 
 // mayKeep refuses contracts of a tenant other than the caller's; one of no tenant belongs to the whole platform.

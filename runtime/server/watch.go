@@ -8,6 +8,7 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/identity"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -49,7 +50,7 @@ func (v *view) of(change engine.Change) (engine.Change, bool) {
 	}
 	id := change.Service.ID()
 	last, known := v.shown[id]
-	visible := sees(v.principal, change.Service.Message().GetMetadata().GetTenant())
+	visible := identity.CanSee(v.principal, change.Service.Message().GetMetadata().GetTenant())
 	switch {
 	case change.Type == "removed":
 		delete(v.shown, id)
