@@ -61,7 +61,7 @@ clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-We
 soak: build ## minutes: contracts change under load, plain and with the race detector; kill -9, nothing acknowledged is lost
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
 	$(GO) build -race -o bin/caio-race ./cmd/caio
-	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race
+	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
 
 FUZZTIME ?= 30s
 fuzz: adapters ## fuzz every decoder for FUZZTIME each

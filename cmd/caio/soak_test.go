@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,18 +18,23 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
+var (
+	rate    = flag.Int("rate", 200, "requests a second")
+	changes = flag.Int("changes", 500, "changes of the registry in 30 s")
+)
+
 // TestSoakChangesUnderLoad registers, updates and removes contracts 500 times while 200 requests a second run for 30 s:
 // none may fail, and none may be decided by a mixture of two states.
 func TestSoakChangesUnderLoad(t *testing.T) {
 	upstream := instantUpstream(t)
 	h := startHouse(t, t.TempDir())
 	h.register(t, "steady", upstream.URL)
-	load := startLoad(t, h, 200)
-	changes := churn(t, h, upstream.URL, 500, 30*time.Second)
+	load := startLoad(t, h, *rate)
+	changed := churn(t, h, upstream.URL, *changes, 30*time.Second)
 	served, failed, mixed := load.stop()
-	t.Logf("%d changes, %d requests served, %d failed, %d saw a mixture", changes, served, failed, mixed)
-	if changes != 500 || failed > 0 || mixed > 0 || served < 200*25 {
-		t.Errorf("want 500 changes and no request failed\n%s", h.log)
+	t.Logf("%d changes, %d requests served, %d failed, %d saw a mixture", changed, served, failed, mixed)
+	if changed != *changes || failed > 0 || mixed > 0 || served < int64(*rate)*25 {
+		t.Errorf("want %d changes and no request failed\n%s", *changes, h.log)
 	}
 }
 
@@ -49,7 +55,7 @@ func TestSoakKill(t *testing.T) {
 		if missing > 0 {
 			t.Errorf("round %d: %d acknowledged are missing", round, missing)
 		}
-		load := startLoad(t, h, 200)
+		load := startLoad(t, h, *rate)
 		stop := make(chan struct{})
 		var changing sync.WaitGroup
 		changing.Go(func() { changeUntil(stop, h, upstream.URL, round, services) })
