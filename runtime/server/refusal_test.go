@@ -265,7 +265,7 @@ func TestInsecureDevLetsStrangersNameThemselves(t *testing.T) {
 	h := newHouse(t, setup{contracts: []string{service("one", "required_trust_level: 9")}, options: func(o *server.Options) {
 		o.Verifier, o.InsecureDev = nil, true
 	}})
-	if !strings.Contains(h.logs.String(), "insecure") {
+	if !strings.Contains(h.logs.String(), "INSECURE") {
 		t.Error("the log says nothing of it")
 	}
 	api := h.api("")

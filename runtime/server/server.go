@@ -128,7 +128,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.handler = handler
 	if opts.InsecureDev {
-		opts.Logger.Warn("insecure: callers need no token and are admins; never expose this port")
+		opts.Logger.Warn("INSECURE: callers need no token and are admins; never expose this port")
 	}
 	return s, nil
 }
