@@ -121,6 +121,14 @@ var hostile = map[string]struct {
 		g.prepare = func(m *asm.Module) { m.Import(wasiModule, "random_get", "(i32, i32) -> (i32)") }
 		return g.build([]byte{asm.Loop, asm.Void}, asm.I32(0), asm.I32(1<<16), asm.Op(asm.Call, 0), []byte{asm.Drop}, asm.Op(asm.Br, 0), []byte{asm.End, asm.Unreachable})
 	}(), KindFuel, "used up"},
+	"host calls in a row": {func() []byte {
+		// Not one loop: no check of the guest's own stands between the calls, and together they fill 2.6 TB.
+		g := newGuest()
+		g.pages = 64
+		g.prepare = func(m *asm.Module) { m.Import(wasiModule, "random_get", "(i32, i32) -> (i32)") }
+		call := asm.Join(asm.I32(0), asm.I32(4<<20), asm.Op(asm.Call, 0), []byte{asm.Drop})
+		return g.build(bytes.Repeat(call, 20_000), asm.I64(0))
+	}(), KindFuel, "used up"},
 	"endless fill": {newGuest().build([]byte{asm.Loop, asm.Void}, asm.I32(0), asm.I32(7), asm.I32(1<<16), []byte{0xfc, 11, 0}, asm.Op(asm.Br, 0), []byte{asm.End, asm.Unreachable}), KindFuel, "used up"},
 }
 
