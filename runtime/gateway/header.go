@@ -43,11 +43,11 @@ func guestHeaders(list []adapter.Header, signed string) (http.Header, error) {
 }
 
 // crossHost returns what may follow a redirect to another host: how to read the body and what is wanted back, nothing
-// that could identify anyone.
-func crossHost(from http.Header) http.Header {
+// that could identify anyone. signed is as in guestHeaders: contracts may name any header for their credential.
+func crossHost(from http.Header, signed string) http.Header {
 	out := http.Header{}
 	for _, name := range []string{"Accept", "Accept-Language", "Content-Type", "User-Agent"} {
-		if v, ok := from[name]; ok {
+		if v, ok := from[name]; ok && name != signed {
 			out[name] = v
 		}
 	}

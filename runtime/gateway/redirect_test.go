@@ -108,6 +108,33 @@ func TestRedirectToAnotherHostCarriesNoCredential(t *testing.T) {
 	}
 }
 
+// A contract may name any header for its credential, those that otherwise follow to another host among them.
+func TestRedirectToAnotherHostCarriesNoCredentialWhateverItsHeader(t *testing.T) {
+	const value = "sesame-sesame-sesame"
+	for _, name := range []string{"Accept", "accept-language", "Content-Type", "User-Agent"} {
+		var got http.Header
+		other := upstream(t, func(w http.ResponseWriter, r *http.Request) { got = r.Header })
+		server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get(name) != value {
+				t.Errorf("%s: the first host got %v", name, r.Header)
+			}
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		})
+		contract := contractAt(server.URL)
+		contract.Api.AllowedHosts = []string{host(other.URL)}
+		contract.Adapter.Auth = &caiov1.Auth{Scheme: "header", Header: name, Secret: "key"}
+		secrets := gateway.SecretSet{"KEY": {Value: value, Hosts: []string{host(server.URL)}}}
+		_, e := execute(t.Context(), t, open(t, gateway.Options{Secrets: secrets}),
+			gateway.Call{Contract: contract, Adapter: caller(adapter.Action{URL: "/", Body: []byte("b")})})
+		if e != nil || got == nil {
+			t.Fatalf("%s: the other host got %v, %v", name, got, e)
+		}
+		if got.Get(name) == value {
+			t.Errorf("%s: the other host got the credential", name)
+		}
+	}
+}
+
 func TestEndlessRedirectsEnd(t *testing.T) {
 	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)

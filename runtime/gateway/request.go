@@ -181,7 +181,7 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 			return nil, taken, badRedirect(err, x.service.id, hostport)
 		}
 		if target.Scheme != u.Scheme || next != hostport {
-			header = crossHost(header)
+			header = crossHost(header, x.service.signed)
 		}
 		if becomesGet(resp.StatusCode, method) {
 			taken = true
