@@ -124,6 +124,7 @@ func forbidden(addr netip.Addr) bool {
 	}
 	switch addr.String() {
 	case "fd00:ec2::254", // AWS over IPv6
+		"fd20:ce::254",    // Google Cloud over IPv6
 		"100.100.100.200": // Alibaba Cloud
 		return true
 	}

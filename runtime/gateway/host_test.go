@@ -68,6 +68,7 @@ func TestAddressesThatAreNeverCalled(t *testing.T) {
 		"fe80::1%eth0":           true,
 		"febf::1":                true,
 		"fd00:ec2::254":          true,
+		"fd20:ce::254":           true,
 		"100.100.100.200":        true,
 		"::ffff:100.100.100.200": true,
 		"169.253.255.255":        false,
