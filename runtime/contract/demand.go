@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"fmt"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -80,19 +81,23 @@ func promised(b *caiov1.Bound) (number float64, ok bool) {
 	return *n, true
 }
 
-// judge appends a reason for everything in which the promise (nil: none) does not meet the demand.
-func (g *guaranteeDemand) judge(promise *caiov1.Guarantee, reasons []*caiov1.Reason) []*caiov1.Reason {
+// judge appends a reason for everything in which the promises, by type, do not meet the demand.
+func (g *guaranteeDemand) judge(promises map[string]*caiov1.Guarantee, reasons []*caiov1.Reason) []*caiov1.Reason {
+	promise, of := promises[g.name], ""
+	if promise == nil {
+		of = typeOf(g.name, promises)
+	}
 	number, stated := promised(promise.GetBound())
 	right := promise != nil && (g.property == "" || g.property == promise.GetProperty())
 	if len(g.terms) == 0 && !right {
-		return append(reasons, g.reason(promise, nil, number))
+		return append(reasons, g.reason(promise, nil, number, of))
 	}
 	for i := range g.terms {
 		t := &g.terms[i]
 		if right && stated && t.boundType == promise.GetBound().GetType() && t.met(number) {
 			continue
 		}
-		reasons = append(reasons, g.reason(promise, t, number))
+		reasons = append(reasons, g.reason(promise, t, number, of))
 	}
 	return reasons
 }
@@ -106,15 +111,29 @@ func (t *term) met(promised float64) bool {
 	}
 }
 
-// reason says what is promised and what is demanded. Facts: guarantee; property, bound and demanded as far as they are
+// typeOf returns the type whose promise is about property, the first by name if there are several, "" if there is none:
+// contracts may write a property for its type (`p95_latency_ms: 40`), and who reads one is tempted to demand it so.
+func typeOf(property string, promises map[string]*caiov1.Guarantee) (name string) {
+	for of, promise := range promises {
+		if promise.GetProperty() == property && (name == "" || of < name) {
+			name = of
+		}
+	}
+	return name
+}
+
+// reason says what is promised and what is demanded; of is the type that a demand without a promise may have meant. Facts: guarantee; property, bound and demanded as far as they are
 // demanded; promised_property, promised_bound and promised unless nothing is promised.
-func (g *guaranteeDemand) reason(promise *caiov1.Guarantee, t *term, number float64) *caiov1.Reason {
+func (g *guaranteeDemand) reason(promise *caiov1.Guarantee, t *term, number float64, of string) *caiov1.Reason {
 	if promise == nil {
-		key := "guarantee " + g.name
+		key, found := "guarantee "+g.name+" "+of, "promises no "+g.name
+		if of != "" {
+			found = fmt.Sprintf(`promises %s as a property of %s, which is to be demanded by its type: {%q: {"property": %q, ...}}`, g.name, of, of, g.name)
+		}
 		if t != nil {
 			key += " " + t.boundType
 		}
-		return g.shared.reason(key, func() *caiov1.Reason { return g.newReason("promises no "+g.name, t, facts{}) })
+		return g.shared.reason(key, func() *caiov1.Reason { return g.newReason(found, t, facts{}) })
 	}
 	bound := promise.GetBound().GetType()
 	found := facts{

@@ -117,7 +117,7 @@ func (d *demands) judge(c *Contract, offers bool) (outcome string, reasons []*ca
 		return "capability", []*caiov1.Reason{d.capabilityReason(c)}
 	}
 	for _, g := range d.guarantees {
-		reasons = g.judge(c.message.GetGuarantees()[g.name], reasons)
+		reasons = g.judge(c.message.GetGuarantees(), reasons)
 	}
 	if len(reasons) > 0 {
 		return "guarantee", reasons

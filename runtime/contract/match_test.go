@@ -72,6 +72,28 @@ func TestPromiseMeetsDemand(t *testing.T) {
 	}
 }
 
+// TestDemandNamedByPropertySaysTheType: contracts may be written by property, demands may not; "promises no
+// p95_latency_ms" would be untrue of a contract that says p95_latency_ms.
+func TestDemandNamedByPropertySaysTheType(t *testing.T) {
+	c := &caiov1.Contract{ServiceId: "s", Guarantees: map[string]*caiov1.Guarantee{
+		"latency": {Property: "p95_latency_ms", Bound: maxBound(40)},
+	}}
+	for _, row := range []struct{ demanded, want string }{
+		{"p95_latency_ms", `promises p95_latency_ms as a property of latency, which is to be demanded by its type: {"latency": {"property": "p95_latency_ms", ...}}; p95_latency_ms <= 50 is demanded`},
+		{"p99_latency_ms", "promises no p99_latency_ms; p99_latency_ms <= 50 is demanded"},
+	} {
+		m, err := NewRegistry(testService(t, 1, c)).Match(&caiov1.Request{
+			Guarantees: map[string]*caiov1.Demand{row.demanded: {Max: proto.Float64(50)}},
+		}, false)
+		if err != nil || len(m.Fallen) != 1 {
+			t.Fatal(m, err)
+		}
+		if got := m.Fallen[0].Reasons[0].Message; got != row.want {
+			t.Errorf("demand of %s:\n got %s\nwant %s", row.demanded, got, row.want)
+		}
+	}
+}
+
 func TestConstraintsExclude(t *testing.T) {
 	stated := &caiov1.Constraints{
 		RequiresGpu: true, RequiresInternet: true, MaxConcurrentRequests: proto.Int32(8), MaxTokensPerRequest: proto.Int32(100), ContextLength: proto.Int32(1000),
