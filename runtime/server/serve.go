@@ -19,7 +19,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	// Requests outlive ctx by the grace period, so they hang on a context of their own.
 	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	running := &inFlight{next: s}
+	running := &inFlight{next: steady(s)}
 	h := newHTTPServer(running, s.opts.Logger)
 	h.BaseContext = func(net.Listener) context.Context { return base }
 
@@ -95,6 +95,64 @@ const (
 	writeTimeout = 60 * time.Second
 	writePiece   = 64 << 10
 )
+
+// steady serves h with answers over HTTP/2 that do not wait for ever. There the deadline of the connection is not enough:
+// a peer that takes frames, pings among them, but gives one stream no window blocks that stream alone.
+func steady(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor < 2 {
+			h.ServeHTTP(w, r)
+			return
+		}
+		answer := steadyWriter{w, http.NewResponseController(w)}
+		h.ServeHTTP(answer, r)
+		if r.Context().Err() == nil {
+			answer.within(writeTimeout) // what is still buffered goes out once we have returned
+		}
+	})
+}
+
+// steadyWriter is a ResponseWriter of HTTP/2. Between writes it has no deadline, for a stream may be quiet for long.
+type steadyWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// Unwrap is for http.ResponseController.
+func (w steadyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// within resets the stream after d, unless it is called again before. 0: never. A writer without deadlines, such as a
+// test's, is done without.
+func (w steadyWriter) within(d time.Duration) {
+	var deadline time.Time
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	_ = w.control.SetWriteDeadline(deadline)
+}
+
+func (w steadyWriter) Write(p []byte) (written int, err error) {
+	defer w.within(0)
+	for {
+		piece := p[:min(len(p), writePiece)]
+		w.within(writeTimeout)
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		if p = p[len(piece):]; err != nil || len(p) == 0 {
+			return written, err
+		}
+	}
+}
+
+// Flush is what connect looks for.
+func (w steadyWriter) Flush() { _ = w.FlushError() }
+
+// FlushError is what http.ResponseController looks for.
+func (w steadyWriter) FlushError() error {
+	w.within(writeTimeout)
+	defer w.within(0)
+	return w.control.Flush()
+}
 
 // steadyListener accepts connections whose writes do not wait for ever.
 type steadyListener struct{ net.Listener }

@@ -199,6 +199,87 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.done); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
+// An HTTP/2 peer can read the connection, answer pings, and still not take what one of its requests brings.
+func TestAPeerThatDoesNotTakeAStreamIsDropped(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"endless": func(w http.ResponseWriter, _ *http.Request) {
+			for piece, err := make([]byte, 3*writePiece), error(nil); err == nil; {
+				_, err = w.Write(piece)
+			}
+		},
+		"flushed": func(w http.ResponseWriter, _ *http.Request) {
+			for control, err := http.NewResponseController(w), error(nil); err == nil; err = control.Flush() {
+				_, _ = w.Write(make([]byte, 1000))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := make(chan time.Time, 1)
+				s := plain(t, func(w http.ResponseWriter, r *http.Request) { handler(w, r); ended <- time.Now() }, time.Minute)
+				client, stop := piped(t, s)
+				defer stop()
+				start := time.Now()
+				response, err := client.Get("http://x/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				select {
+				case at := <-ended:
+					if at.Sub(start) != writeTimeout {
+						t.Errorf("dropped after %s, want %s", at.Sub(start), writeTimeout)
+					}
+				case <-time.After(10 * writeTimeout):
+					t.Errorf("its handler is still there after %s", 10*writeTimeout)
+				}
+			})
+		})
+	}
+}
+
+func TestAStreamThatIsQuietForLongIsNotDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := plain(t, func(w http.ResponseWriter, _ *http.Request) {
+			for _, word := range []string{"a", "b", "c"} {
+				_, _ = io.WriteString(w, word)
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(3 * writeTimeout)
+			}
+		}, time.Minute)
+		client, stop := piped(t, s)
+		defer stop()
+		response, err := client.Get("http://x/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if got, err := io.ReadAll(response.Body); err != nil || string(got) != "abc" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+// piped runs s on one connection in memory and returns a client that speaks unencrypted HTTP/2 over it.
+func piped(t *testing.T, s *Server) (client *http.Client, stop func()) {
+	t.Helper()
+	here, there := net.Pipe()
+	listener := &pipeListener{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+	listener.conns <- here
+	ctx, end := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, listener) }()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return there, nil }
+	return &http.Client{Transport: transport}, func() {
+		_ = there.Close()
+		transport.CloseIdleConnections()
+		end()
+		<-served
+	}
+}
+
 func TestABodyThatDoesNotArriveIsNotWaitedForForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
