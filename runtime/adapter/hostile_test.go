@@ -122,7 +122,7 @@ var hostile = map[string]struct {
 		return g.build([]byte{asm.Loop, asm.Void}, asm.I32(0), asm.I32(1<<16), asm.Op(asm.Call, 0), []byte{asm.Drop}, asm.Op(asm.Br, 0), []byte{asm.End, asm.Unreachable})
 	}(), KindFuel, "used up"},
 	"host calls in a row": {func() []byte {
-		// Not one loop: no check of the guest's own stands between the calls, and together they fill 2.6 TB.
+		// Not one loop: no check of the guest's own stands between the calls, and together they fill 80 GB.
 		g := newGuest()
 		g.pages = 64
 		g.prepare = func(m *asm.Module) { m.Import(wasiModule, "random_get", "(i32, i32) -> (i32)") }
