@@ -155,6 +155,24 @@ func TestWhatIsNotFiniteIsAnErrorAndNoDecision(t *testing.T) {
 	}
 }
 
+func TestAPriceBeyondEveryNumberIsNotKnownAndSpoilsNoDecision(t *testing.T) {
+	h := newHouse(t, defaults(nil), service("absurd", "privacy: {data_locality: local}\ncost: {per_token: {out: 1.0e+308}}"),
+		service("one", "privacy: {data_locality: local}\ncost: {per_request: 0.01}"))
+	for _, budget := range []*caiov1.Budget{nil, {MaxCost: 1}} {
+		d := decision(t, h, request(func(r *caiov1.Request) {
+			r.Budget = budget
+			chat := &caiov1.Chat{Messages: []*caiov1.ChatMessage{{Role: "user", Content: "hello"}}, MaxTokens: proto.Int32(500)}
+			r.Intent = &caiov1.Intent{Body: &caiov1.Intent_Chat{Chat: chat}}
+		}), 0)
+		if d.ServiceId != "one" {
+			t.Errorf("chose %q, %v", d.ServiceId, d.Error)
+		}
+		if _, err := schema.JSON(d); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestABudgetNeedsABoundOnWhatIsWritten(t *testing.T) {
 	h := newHouse(t, defaults(nil), service("llm", "privacy: {data_locality: local}\ncost: {per_token: {in: 0.000001, out: 0.00001}}"))
 	chat := &caiov1.Chat{Messages: []*caiov1.ChatMessage{{Role: "user", Content: "hello"}}}

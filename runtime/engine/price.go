@@ -13,7 +13,8 @@ import (
 //
 // Tokens read are taken as a quarter of the intent's bytes, the usual rule of thumb. Tokens written are what the
 // request allows (max_tokens), else what the contract allows (max_tokens_per_request, context_length): a budget is a
-// hard limit, so an answer of unbounded length has no known price. Intents that do not generate text write none.
+// hard limit, so an answer of unbounded length has no known price. Intents that do not generate text write none. A price
+// that float64 cannot hold is not known either: one absurd contract must not make a decision of all others unreadable.
 func estimate(c *caiov1.Contract, intent *caiov1.Intent) proof.Price {
 	price := proof.Price{Currency: c.GetCost().GetCurrency()}
 	cost, token := c.GetCost(), c.GetCost().GetPerToken()
@@ -34,6 +35,10 @@ func estimate(c *caiov1.Contract, intent *caiov1.Intent) proof.Price {
 		}
 		price.OutputTokens = written
 		price.Cost += float64(token.GetOut() * written)
+	}
+	if math.IsInf(price.Cost, 0) {
+		price.Cost, price.Unknown = 0, "the price is beyond every number"
+		return price
 	}
 	price.Known = true
 	return price
