@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,10 +59,26 @@ type option struct {
 	price proof.Price
 }
 
+// finite fails on a hard limit that is NaN or infinite: compared with, it would decide by accident. Whatever else of req
+// is a number is held by the matching or by the policies that read it.
+func finite(req *caiov1.Request) error {
+	// n-n is 0 for every finite n, NaN for all else.
+	if n := req.GetBudget().GetMaxCost(); n-n != 0 {
+		return errors.New("budget.max_cost is not a finite number")
+	}
+	if n := req.GetMaxLatencyMs(); n-n != 0 {
+		return errors.New("max_latency_ms is not a finite number")
+	}
+	return nil
+}
+
 func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool,
 	visible func(*caiov1.Principal, *contract.Service) bool) (*caiov1.Decision, error) {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
+		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
+	}
+	if err := finite(req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
 	c := &choice{Snapshot: s, past: past, req: req, digest: schema.Digest(raw), out: &caiov1.Decision{

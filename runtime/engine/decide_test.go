@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"testing/fstest"
 
 	"google.golang.org/protobuf/proto"
 
@@ -146,12 +147,23 @@ func TestTiesAreBrokenBySeedAndFairly(t *testing.T) {
 }
 
 func TestWhatIsNotFiniteIsAnErrorAndNoDecision(t *testing.T) {
-	h := newHouse(t, defaults(nil), service("one", "guarantees: {accuracy: 0.9}"))
-	r := request(func(r *caiov1.Request) {
-		r.Guarantees = map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(math.NaN())}}
-	})
-	if d, err := engine.Decide(t.Context(), h.Snapshot(), engine.NoPast, r, 0, true); err == nil {
-		t.Fatalf("decided %v", d)
+	// No rule reads the request's limits: nothing but the engine itself can refuse them.
+	few := fstest.MapFS{"routing/none.rego": {Data: []byte("package caio.routing.none\n\ndeny contains \"no\" if input.service.name == \"nobody\"\n")}}
+	h := newHouse(t, few, service("one", "guarantees: {accuracy: 0.9, latency_ms: 10}\ncost: {per_request: 1}"))
+	for name, change := range map[string]func(*caiov1.Request, float64){
+		"a demand": func(r *caiov1.Request, n float64) {
+			r.Guarantees = map[string]*caiov1.Demand{"accuracy": {Min: &n}}
+		},
+		"a constraint": func(r *caiov1.Request, n float64) { r.Constraints = &caiov1.Demands{RequestsPerSecond: &n} },
+		"the budget":   func(r *caiov1.Request, n float64) { r.Budget = &caiov1.Budget{MaxCost: n} },
+		"the cap":      func(r *caiov1.Request, n float64) { r.MaxLatencyMs = &n },
+	} {
+		for _, n := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			r := request(func(r *caiov1.Request) { change(r, n) })
+			if d, err := engine.Decide(t.Context(), h.Snapshot(), engine.NoPast, r, 0, true); err == nil {
+				t.Errorf("%s of %v: decided %q, %v", name, n, d.ServiceId, d.Error)
+			}
+		}
 	}
 }
 
