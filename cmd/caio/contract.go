@@ -20,7 +20,6 @@ func newContractCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contract",
 		Short: "Check, show and describe contracts",
-		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newContractCheckCommand(), newContractShowCommand(), newContractSchemaCommand())
 	return cmd
@@ -235,7 +234,7 @@ save it and name it in the first line of a contract,
 
 What relates several fields, no JSON Schema can say: 'caio contract check' has the last word.`,
 		Example: "  caio contract schema > contract.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema, err := contract.NewSchema()
 			if err != nil {

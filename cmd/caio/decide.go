@@ -34,7 +34,7 @@ Exit code 0: a service was chosen. 1: nobody can serve, and the answer says why.
 3: a file cannot be read or is not valid.`,
 		Example: "  caio decide --contracts examples/contracts --request examples/requests/fast.json\n" +
 			"  caio decide --contracts DIR --policies DIR --request FILE.json --seed 7 -o json",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	out := addOutput(cmd)
 	sources := addPolicySources(cmd)

@@ -31,7 +31,7 @@ Exit code 0: answered. 1: the answer is no, and it says why. 2: the command line
 		Example: "  caio orchestrate --request examples/requests/fast.json\n" +
 			"  caio orchestrate --request FILE.json --explain -o json\n" +
 			"  echo '{\"capabilities\":[\"chat\"],\"intent\":{\"chat\":{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}}}' | caio orchestrate --request - --stream",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	out, remote := addOutput(cmd), addRemote(cmd, 2*time.Minute)
 	cmd.Flags().StringVar(&file, "request", "", "request as JSON; - for standard input")

@@ -18,7 +18,6 @@ func newPolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Check, test, format and list policies",
-		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand())
 	return cmd
@@ -110,7 +109,7 @@ func newPolicyListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the rules of a policy set, sorted by file and line",
 		Example: "  caio policy list\n  caio policy list --policies policies/ -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	out, sources := addOutput(cmd), addPolicySources(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -51,7 +52,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if !errors.As(err, &coded) {
 		// Cobra's own complaints: an unknown command, flag or argument.
 		fmt.Fprintf(stderr, "caio: %v\n", err)
-		fmt.Fprintln(stderr, "Run 'caio help' to see what there is.")
+		fmt.Fprintf(stderr, "Run '%s --help' to see what there is.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	if coded.err != nil {
@@ -71,5 +72,35 @@ func newRootCommand() *cobra.Command {
 		newServeCommand(), newDecideCommand(), newOrchestrateCommand(),
 		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newTokenCommand(), newVersionCommand(),
 	)
+	for _, cmd := range root.Commands() {
+		if cmd.HasSubCommands() {
+			cmd.Args, cmd.RunE, cmd.DisableFlagsInUseLine = knownCommand, help, true
+		}
+	}
 	return root
+}
+
+// knownCommand refuses what is none of cmd's subcommands. Left to itself Cobra shows the help then, and exits with 0.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return err
+}
+
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// noArguments refuses arguments of a command that takes only flags. Cobra's own NoArgs speaks of an unknown command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("'%s' takes no arguments, only flags, and was given %q", cmd.CommandPath(), args[0])
+	}
+	return nil
 }

@@ -50,7 +50,7 @@ Callers show a bearer token (JWT, EdDSA or RS256) that verifies with a key in --
 'caio token mint' make both for development. Secrets of providers are read from --secrets (a JSON file) and from the
 environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS.`,
 		Example: "  caio token keygen --dir keys && caio serve --jwks keys/jwks.json --data /var/lib/caio",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), o.logLevel)
 			if err != nil {

@@ -23,7 +23,6 @@ func newServiceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "service",
 		Short: "Show, register, update and remove the services of a running server",
-		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newServiceListCommand(), newServiceGetCommand(), newServiceRegisterCommand(), newServiceUpdateCommand(),
 		newServiceRemoveCommand(), newServiceDiscoverCommand())
@@ -35,7 +34,7 @@ func newServiceListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the services, sorted by id",
 		Example: "  caio service list\n  caio service list -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -284,7 +283,7 @@ func newServiceDiscoverCommand() *cobra.Command {
 		Use:     "discover --capability C...",
 		Short:   "Show which services offer capabilities, and why the others do not",
 		Example: "  caio service discover --capability language_detection\n  caio service discover --capability chat --capability embedding --match any",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
 	cmd.Flags().StringArrayVar(&capabilities, "capability", nil, "capability that is asked for; may be repeated")

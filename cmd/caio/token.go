@@ -38,7 +38,6 @@ func newTokenCommand() *cobra.Command {
 		Long: `Make keys and bearer tokens for development, and see what a token says.
 
 In production tokens come from your identity provider; its public keys (a JWKS file) are all that the server needs.`,
-		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newTokenKeygenCommand(), newTokenMintCommand(), newTokenInspectCommand())
 	return cmd
@@ -53,7 +52,7 @@ func newTokenKeygenCommand() *cobra.Command {
   private.jwk  signs tokens ('caio token mint'); keep it to yourself
   jwks.json    verifies them ('caio serve --jwks'); public`,
 		Example: "  caio token keygen --dir keys",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	out := addOutput(cmd)
 	dir := cmd.Flags().String("dir", "", "directory for the files; made if it does not exist")
@@ -126,7 +125,7 @@ func newTokenMintCommand() *cobra.Command {
 Roles that the server knows: admin, operator (register services, read traces), auditor (reads traces), user.`,
 		Example: `  caio token mint --key keys/private.jwk --subject u1 --tenant acme --role user --permission read --trust 5
   CAIO_TOKEN=$(caio token mint --key keys/private.jwk --subject me --role admin) caio service list`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	out := addOutput(cmd)
 	var c identity.Claims

@@ -18,7 +18,6 @@ func newTraceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace",
 		Short: "Look up what a running server decided, and why",
-		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand())
 	return cmd
@@ -59,7 +58,7 @@ func newTraceListCommand() *cobra.Command {
 		Short: "List traces, newest first",
 		Example: "  caio trace list --status refused --since 1h\n" +
 			"  caio trace list --service fast_detector --since 2026-11-22T12:00:00Z --limit 1000 -o json",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
 	f := cmd.Flags()

@@ -49,7 +49,7 @@ func newVersionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Show what this binary was built from, and with --server what runs there",
 		Example: "  caio version\n  caio version --server http://127.0.0.1:7400 -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	out, remote := addOutput(cmd), addRemote(cmd, 10*time.Second)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
