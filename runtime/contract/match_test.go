@@ -229,7 +229,10 @@ func TestNearestNames(t *testing.T) {
 		}
 	}
 	r := NewRegistry(testService(t, 1, &caiov1.Contract{ServiceId: "s", Capabilities: []*caiov1.Capability{{Type: "language_detection"}}}))
-	if got := r.NearestCapability("language_detecton"); got != "language_detection" {
+	if got := r.NearestCapability("language_detecton", func(*Service) bool { return true }); got != "language_detection" {
 		t.Errorf("nearest capability %q", got)
+	}
+	if got := r.NearestCapability("language_detecton", func(*Service) bool { return false }); got != "" {
+		t.Errorf("nearest capability %q of a service that may not be seen", got)
 	}
 }

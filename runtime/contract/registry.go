@@ -202,9 +202,20 @@ func (r *Registry) Digest() string {
 	return r.digest
 }
 
-// NearestCapability returns the capability on offer that comes nearest to name, "" if none is near.
-func (r *Registry) NearestCapability(name string) string {
-	return Nearest(name, slices.Sorted(maps.Keys(r.capabilities)))
+// NearestCapability returns the capability on offer that comes nearest to name, "" if none is near. Only what a visible
+// service offers counts: a hint must not name what its reader may not know of.
+func (r *Registry) NearestCapability(name string, visible func(*Service) bool) string {
+	var offered []string
+	for capability, slots := range r.capabilities {
+		for slot := range slots.all() {
+			if visible(r.slots[slot]) {
+				offered = append(offered, capability)
+				break
+			}
+		}
+	}
+	slices.Sort(offered)
+	return Nearest(name, offered)
 }
 
 // offering returns the services that offer all, or any, of the capabilities, and those that offer at least one. Without

@@ -244,7 +244,7 @@ func TestOfTwoServicesWithOneIDTheLaterCounts(t *testing.T) {
 		if r.Revision() != 4 {
 			t.Errorf("%s: revision %d, want 4, the highest seen", name, r.Revision())
 		}
-		if r.NearestCapability("chat") == "chat" {
+		if r.NearestCapability("chat", func(*Service) bool { return true }) == "chat" {
 			t.Errorf("%s: the capability of the replaced contract is still on offer", name)
 		}
 	}

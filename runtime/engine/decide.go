@@ -34,6 +34,9 @@ func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
 }
 
+// A visibility tells whether a principal may know of a service. It is everyService or onlyVisible.
+type visibility func(*caiov1.Principal, *contract.Service) bool
+
 // everyService lets a decision consider all there are; onlyVisible those that the caller may know of: what a tenant
 // has is no other tenant's to read in a refusal or a trace, even though the rules would refuse it as well.
 func everyService(*caiov1.Principal, *contract.Service) bool { return true }
@@ -45,11 +48,12 @@ func onlyVisible(p *caiov1.Principal, service *contract.Service) bool {
 // A choice is one decision on its way.
 type choice struct {
 	*Snapshot
-	past   Past
-	req    *caiov1.Request // complete
-	digest string          // of req
-	alive  []*option       // those that no step has refused yet, sorted by id
-	out    *caiov1.Decision
+	past    Past
+	req     *caiov1.Request // complete
+	digest  string          // of req
+	visible visibility
+	alive   []*option // those that no step has refused yet, sorted by id
+	out     *caiov1.Decision
 }
 
 // An option is a service that passed the matching, and what became of it.
@@ -73,7 +77,7 @@ func finite(req *caiov1.Request) error {
 }
 
 func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool,
-	visible func(*caiov1.Principal, *contract.Service) bool) (*caiov1.Decision, error) {
+	visible visibility) (*caiov1.Decision, error) {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
@@ -81,7 +85,7 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	if err := finite(req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
-	c := &choice{Snapshot: s, past: past, req: req, digest: schema.Digest(raw), out: &caiov1.Decision{
+	c := &choice{Snapshot: s, past: past, req: req, digest: schema.Digest(raw), visible: visible, out: &caiov1.Decision{
 		Seed: seed, Objective: proof.Objective, Coefficients: proof.Coefficients(),
 	}}
 	match, err := s.Registry.Match(req, listAll)

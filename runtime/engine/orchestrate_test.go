@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -291,5 +292,24 @@ func TestATenantReadsNothingOfAnothersServices(t *testing.T) {
 	}
 	if got := listed(&caiov1.Principal{Subject: "u", Roles: []string{"operator"}, Authenticated: true}); got != "ours shared theirs theirs-too" {
 		t.Errorf("the platform's operator reads of %q", got)
+	}
+}
+
+func TestARefusalHintsAtNothingThatTheCallerMayNotKnowOf(t *testing.T) {
+	offer := "service_id: %s\nname: %s\nversion: 1.0.0\ncapabilities: [%s]\nmetadata: {tenant: %s}\n"
+	h := newHouse(t, defaults(nil), fmt.Sprintf(offer, "theirs", "theirs", "merger_analysis", "umbrella"),
+		fmt.Sprintf(offer, "ours", "ours", "summarize", "acme"))
+	said := func(capabilities ...string) string {
+		d, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: request(func(r *caiov1.Request) { r.Capabilities = capabilities })})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Decision.GetError().GetMessage()
+	}
+	if message := said("merger_analysi"); strings.Contains(message, "merger_analysis") {
+		t.Errorf("another tenant's capability is named: %s", message)
+	}
+	if message := said("summarise"); !strings.Contains(message, `did you mean "summarize"`) {
+		t.Errorf("no hint at the tenant's own: %s", message)
 	}
 }

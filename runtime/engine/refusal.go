@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -59,8 +60,9 @@ func (c *choice) considered() int { return len(c.out.Candidates) + int(c.out.Unl
 
 func (c *choice) nobodyOffers() string {
 	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
+	visible := func(service *contract.Service) bool { return c.visible(c.req.Principal, service) }
 	for _, asked := range c.req.Capabilities {
-		if near := c.Registry.NearestCapability(asked); near != "" && near != asked {
+		if near := c.Registry.NearestCapability(asked, visible); near != "" && near != asked {
 			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)
 		}
 	}
