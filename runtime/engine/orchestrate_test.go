@@ -313,3 +313,12 @@ func TestARefusalHintsAtNothingThatTheCallerMayNotKnowOf(t *testing.T) {
 		t.Errorf("no hint at the tenant's own: %s", message)
 	}
 }
+
+func TestARequestForAnyServiceIsToldWhenThereIsNone(t *testing.T) {
+	h := newHouse(t, defaults(nil))
+	_, err := orchestrate(h, t.Context(), request(func(r *caiov1.Request) { r.Capabilities = nil }))
+	var failure *engine.Error
+	if !errors.As(err, &failure) || failure.Detail.Code != "NO_MATCHING_SERVICE" || failure.Detail.Message != "there is no service" {
+		t.Errorf("error %v", err)
+	}
+}

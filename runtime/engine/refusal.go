@@ -59,6 +59,9 @@ func (c *choice) nobody() *caiov1.Error {
 func (c *choice) considered() int { return len(c.out.Candidates) + int(c.out.Unlisted) }
 
 func (c *choice) nobodyOffers() string {
+	if len(c.req.Capabilities) == 0 {
+		return "there is no service"
+	}
 	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
 	visible := func(service *contract.Service) bool { return c.visible(c.req.Principal, service) }
 	for _, asked := range c.req.Capabilities {
