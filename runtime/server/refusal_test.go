@@ -3,8 +3,10 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -83,6 +85,30 @@ func TestEachBadRequestGetsItsClearError(t *testing.T) {
 	}
 	if response, body := post(t, h, decide, user, `{"request":{"capabilities":["detect"]}}`); response.StatusCode != http.StatusOK {
 		t.Errorf("a good request after them all: %s %s", response.Status, body)
+	}
+}
+
+func TestTheLimitHoldsForWhatUnfoldsOnEveryPath(t *testing.T) {
+	h := newHouse(t, setup{contracts: []string{service("one", "")}, options: func(o *server.Options) { o.MaxBodyBytes = 1000 }})
+	for path, body := range map[string]string{
+		decide: `{"request":{"capabilities":["detect"]}}`,
+		caiov1connect.SystemServiceHealthProcedure: `{}`,
+		"/grpc.health.v1.Health/Check":             `{}`,
+	} {
+		for _, size := range []int{500, 5000} {
+			var zipped bytes.Buffer
+			z := gzip.NewWriter(&zipped)
+			_, err := io.WriteString(z, body+strings.Repeat(" ", size-len(body)))
+			must(t, errors.Join(err, z.Close()))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+path, &zipped)
+			must(t, err)
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Content-Encoding", "gzip")
+			r.Header.Set("Authorization", "Bearer "+h.keys.token(t, "acme", "user"))
+			if response, answer := do(t, h, r); (response.StatusCode == http.StatusOK) != (size < 1000) {
+				t.Errorf("%s: %d bytes got %s: %s", path, size, response.Status, answer)
+			}
+		}
 	}
 }
 

@@ -178,7 +178,8 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
 	mount(caiov1connect.NewTraceServiceHandler(&traces{s.opts.Traces}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
-	mount(grpchealth.NewHandler(sys))
+	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
+	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
 
 	// A reflection stream stays open as long as its client likes: the limit is on each of its messages, not on all.
