@@ -26,7 +26,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	}
 	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
 	if err != nil {
-		return nil, w.end(ctx, "failed", err)
+		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
 	w.trace.Decision = decision
 	status := "decided"
@@ -50,7 +50,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	}
 	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), false, onlyVisible)
 	if err != nil {
-		return nil, w.end(ctx, "failed", err)
+		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
 	w.trace.Decision = decision
 	if refusal := decision.Error; refusal != nil {
@@ -60,7 +60,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	}
 	result, err := w.execute(ctx, emit)
 	if err != nil {
-		return nil, w.end(ctx, failureStatus(ctx), err)
+		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
 	if err := w.end(ctx, "ok", nil); err != nil {
 		return nil, err
@@ -75,8 +75,9 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	return response, nil
 }
 
-func failureStatus(ctx context.Context) string {
-	if ctx.Err() == context.Canceled {
+// failureStatus returns the status of a trace that ends in err.
+func failureStatus(ctx context.Context, err error) string {
+	if ctx.Err() == context.Canceled || asError(err).Detail.Code == gateway.CodeCanceled {
 		return "canceled"
 	}
 	return "failed"
@@ -187,13 +188,19 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 	}
 	if execErr != nil {
 		ge, _ := execErr.(*gateway.Error)
-		if ctx.Err() == context.Canceled {
-			a.Outcome = "canceled" // the caller's doing, not the service's: its history stays clean
-			return nil, false, fromGateway(execErr)
+		if ctx.Err() == context.Canceled || ge != nil && ge.Code == gateway.CodeCanceled {
+			return nil, false, canceled(a, fromGateway(execErr))
 		}
 		return nil, ge != nil && ge.Retryable && !ge.Sent, w.failed(a, fromGateway(execErr))
 	}
 	return w.check(ctx, a, outcome, sent)
+}
+
+// canceled notes an execution that its caller left or stopped reading: no doing of the service's, whose history stays
+// clean.
+func canceled(a *caiov1.Attempt, err *Error) *Error {
+	a.Outcome = "canceled"
+	return err
 }
 
 // failed notes an execution that brought nothing.
@@ -209,6 +216,9 @@ func (w *walk) failed(a *caiov1.Attempt, err *Error) *Error {
 func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, sent bool) (*caiov1.Result, bool, *Error) {
 	service, _ := w.snapshot.Registry.Get(a.ServiceId)
 	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.facts[service.Contract], outcome.Result, outcome.Observed)
+	if err != nil && ctx.Err() == context.Canceled {
+		return nil, false, canceled(a, unable("guarantee", "evaluate guarantees", err))
+	}
 	if err != nil {
 		return nil, false, w.failed(a, unable("guarantee", "evaluate guarantees", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -128,6 +129,53 @@ func TestACallerWhoLeavesIsTracedAndNoFaultOfTheService(t *testing.T) {
 	if err != nil || d.Decision.Candidates[0].GetHistory().GetFailures() != 0 {
 		t.Errorf("history %v, %v", d, err)
 	}
+}
+
+// cleanAfterLeaving checks that the newest trace ends in the caller's leaving, which is not held against any service.
+func cleanAfterLeaving(t *testing.T, h *house, err error) {
+	t.Helper()
+	var failure *engine.Error
+	if !errors.As(err, &failure) || failure.Detail.Code != "CANCELED" {
+		t.Errorf("error %v", err)
+	}
+	trace := h.lastTrace(t)
+	if n := len(trace.Attempts); trace.Status != "canceled" || n != 1 || trace.Attempts[0].Outcome != "canceled" {
+		t.Errorf("trace %v", trace)
+	}
+	d, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: trace.Request})
+	if err != nil || d.Decision.Candidates[0].GetHistory().GetFailures() != 0 {
+		t.Errorf("history %v, %v", d, err)
+	}
+}
+
+func TestACallerWhoStopsReadingAStreamIsNoFaultOfTheService(t *testing.T) {
+	up := upstream(t, func(int) (int, string) {
+		return 0, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+	})
+	h := newHouse(t, defaults(nil), "service_id: llm\nname: LLM\nversion: 1.0.0\ncapabilities: [chat]\nprivacy: {data_locality: local}\n"+
+		"api: {protocol: http, base_url: \""+up.URL+"\"}\nadapter: {plugin: openai, settings: {model: m}}\n")
+	_, err := h.Orchestrate(t.Context(), &caiov1.OrchestrateRequest{Request: request(func(r *caiov1.Request) {
+		r.Capabilities = []string{"chat"}
+		r.Intent = &caiov1.Intent{Body: &caiov1.Intent_Chat{Chat: &caiov1.Chat{Messages: []*caiov1.ChatMessage{{Role: "user", Content: "hi"}}}}}
+	})}, func(*caiov1.Delta) error { return errors.New("the connection is gone") })
+	cleanAfterLeaving(t, h, err)
+}
+
+func TestACallerWhoLeavesWhileGuaranteesAreCheckedIsNoFaultOfTheService(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	up := upstream(t, func(int) (int, string) {
+		time.AfterFunc(100*time.Millisecond, leave)
+		return 200, `{"output":{"language":"eng"}}`
+	})
+	h := newHouse(t, defaults(map[string]string{"guarantee/slow.rego": `package caio.guarantee.slow
+
+import rego.v1
+
+violation contains "counted" if count([x | some x in numbers.range(1, 20000000); x < input.observed.latency_ms]) == 0
+`}), reachable("one", up.URL, ""))
+	_, err := orchestrate(h, ctx, request())
+	cleanAfterLeaving(t, h, err)
 }
 
 func TestEveryRequestSeesOneStateOfTheRegistryWhileItChanges(t *testing.T) {
