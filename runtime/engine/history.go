@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -20,11 +21,21 @@ func (h *history) record(service string, failed bool) {
 	if !ok {
 		v, _ = h.counts.LoadOrStore(service, new(atomic.Uint64))
 	}
-	n := uint64(1)
-	if failed {
-		n |= 1 << 32
+	n := v.(*atomic.Uint64)
+	for old := n.Load(); !n.CompareAndSwap(old, counted(old, failed)); old = n.Load() {
 	}
-	v.(*atomic.Uint64).Add(n)
+}
+
+// counted returns n and one execution more. Once the low half is full, what came before counts half: a carry would
+// turn four billion executions into one failure of none, and no decision could score the service again.
+func counted(n uint64, failed bool) uint64 {
+	if uint32(n) == math.MaxUint32 {
+		n = n>>33<<32 | uint64(uint32(n)>>1)
+	}
+	if failed {
+		n += 1 << 32
+	}
+	return n + 1
 }
 
 // of returns what is known of service; zero for one that was never executed.
