@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -203,11 +204,15 @@ func canceled(a *caiov1.Attempt, err *Error) *Error {
 	return err
 }
 
-// failed notes an execution that brought nothing.
+// failed notes an execution that brought nothing. It counts against the service unless the request is at fault: else
+// any caller could spoil a service's record for all others with requests that make no sense.
 func (w *walk) failed(a *caiov1.Attempt, err *Error) *Error {
 	a.Outcome = "failed"
 	a.Error = proto.CloneOf(err.Detail)
-	w.history.record(a.ServiceId, true)
+	var ge *gateway.Error
+	if !errors.As(err, &ge) || !ge.Request {
+		w.history.record(a.ServiceId, true)
+	}
 	return err
 }
 

@@ -29,6 +29,7 @@ type Error struct {
 	Hint      string // what to do next; empty: nothing better is known
 	Status    int    // the upstream's HTTP status; 0: it did not answer, or that is not why it failed
 	Retryable bool   // another candidate may succeed
+	Request   bool   // the request is at fault and not the service, which was not asked, or refused to do just this
 	Sent      bool   // a delta already reached the caller, so that nobody else may answer in this one's place
 
 	cause error

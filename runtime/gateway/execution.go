@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -180,6 +181,12 @@ func (x *execution) fail(a *adapter.Action) error {
 	switch a.Code {
 	case CodeTransformation, CodeTimeout, CodeOverloaded, "INVALID_REQUEST", "UNAVAILABLE":
 		e.Code = a.Code
+	}
+	switch e.Status {
+	case 0: // the adapter says so before any call: this cannot be asked of the service
+		e.Request = x.asked == 0 && (e.Code == CodeTransformation || e.Code == "INVALID_REQUEST")
+	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusUnavailableForLegalReasons:
+		e.Request = !e.Retryable
 	}
 	if strings.TrimSpace(e.Message) == "" {
 		e.Message = "the adapter gave no reason"
