@@ -17,6 +17,9 @@ import (
 const (
 	DefaultLimit = 50
 	MaxLimit     = 1000
+
+	maxPageBytes = MaxRaw // serialized; a page is in memory several times over until it is sent
+	maxRead      = 64     // traces asked of the storage at once
 )
 
 // A Query selects traces; everything that is set must hold. The zero value selects all.
@@ -44,7 +47,8 @@ func (l *Log) Get(ctx context.Context, traceID string) (*caiov1.StoredTrace, err
 }
 
 // List returns one page of the traces that q selects, newest first by the time their request arrived, and the token of
-// the page after it, empty if there is none. A trace appended meanwhile is in no later page unless its request is
+// the page after it, empty if there is none. A page has fewer than its limit, at least one, when its traces are large:
+// together they have at most MaxRaw bytes. A trace appended meanwhile is in no later page unless its request is
 // older than what was shown, so pages never repeat and never lose one that was there.
 //
 // A token is opaque, no secret, and belongs to the query it came with: with another one, or altered, it is ErrToken.
@@ -55,16 +59,13 @@ func (l *Log) List(ctx context.Context, q Query) ([]*caiov1.StoredTrace, string,
 	if err != nil {
 		return nil, "", err
 	}
-	page := f.Limit
-	f.Limit++ // one more tells whether there is a page after this
-	records, err := l.storage.List(ctx, f)
+	records, more, err := l.page(ctx, f)
 	if err != nil {
 		return nil, "", fmt.Errorf("list traces: %w", err)
 	}
 	next := ""
-	if len(records) > page {
-		records = records[:page]
-		next = q.token(records[page-1].Position())
+	if more {
+		next = q.token(records[len(records)-1].Position())
 	}
 	traces := make([]*caiov1.StoredTrace, len(records))
 	for i, r := range records {
@@ -73,6 +74,31 @@ func (l *Log) List(ctx context.Context, q Query) ([]*caiov1.StoredTrace, string,
 		}
 	}
 	return traces, next, nil
+}
+
+// page returns at most f.Limit records of maxPageBytes together, but at least one if there is one, and whether more
+// follow. It asks the storage for a few at a time: a page that ends early must not have been read whole.
+func (l *Log) page(ctx context.Context, f Filter) (records []*Record, more bool, err error) {
+	limit, size := f.Limit, 0
+	for {
+		f.Limit = min(limit-len(records), maxRead) + 1 // one more tells whether there is a page after this
+		read, err := l.storage.List(ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range read {
+			size += len(r.Raw)
+			if len(records) == limit || len(records) > 0 && size > maxPageBytes {
+				return records, true, nil
+			}
+			records = append(records, r)
+		}
+		if len(read) < f.Limit {
+			return records, false, nil
+		}
+		last := records[len(records)-1].Position()
+		f.Before = &last
+	}
 }
 
 func (q *Query) filter() (Filter, error) {

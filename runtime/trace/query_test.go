@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,42 @@ func TestPagesAreNewestFirstAndEndWithoutAToken(t *testing.T) {
 	}
 	if want := []int64{48, 42, 36, 30, 24, 18, 12, 6}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// A thousand large traces in one page are gigabytes, which any caller could ask for.
+func TestAPageOfLargeTracesEndsEarly(t *testing.T) {
+	l := openLog(t, trace.NewMemory(), trace.Options{})
+	const traces, size = 90, 1 << 20
+	for i := range traces {
+		m := newTrace(t, int64(i))
+		m.Error = &caiov1.Error{Code: "INTERNAL", Message: strings.Repeat("x", size)}
+		if err := l.Append(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, pages := int64(traces), 0
+	for q := (trace.Query{Limit: trace.MaxLimit}); ; pages++ {
+		list, next, err := l.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0
+		for _, s := range list {
+			if want--; s.Trace.Time.Seconds != want {
+				t.Fatalf("got the trace of second %d, want %d", s.Trace.Time.Seconds, want)
+			}
+			sum += len(s.Raw)
+		}
+		if sum > trace.MaxRaw || len(list) == 0 {
+			t.Errorf("page %d has %d traces of %d bytes", pages, len(list), sum)
+		}
+		if q.Token = next; next == "" {
+			break
+		}
+	}
+	if want != 0 || pages > 6 {
+		t.Errorf("%d traces are missing after %d pages", want, pages)
 	}
 }
 
