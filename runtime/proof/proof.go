@@ -22,7 +22,7 @@
 //	latency          max_latency_ms is absent, or promised_ms is present and <= max_latency_ms
 //	optimization     every score is the weighted sum of its terms, and ranking sorts by score, then by tie-break
 //	composition      composed equals the composition of the parts
-//	refusal          no outcome is "selected" or "eligible"
+//	refusal          every outcome is a step at which candidates fall, none "selected" or "eligible"
 //
 // All functions are pure and safe for concurrent use.
 package proof

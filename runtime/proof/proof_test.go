@@ -169,6 +169,25 @@ func TestChangedRankingScoreOrTermIsRefused(t *testing.T) {
 	}
 }
 
+func TestARefusalHoldsOnlyWhereEveryoneFellAtAStepThereIs(t *testing.T) {
+	for outcome, falls := range map[string]bool{
+		"capability": true, "guarantee": true, "constraint": true, "rule": true, "security": true, "budget": true, "latency": true,
+		"selected": false, "eligible": false,
+	} {
+		p := proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "a", Outcome: "rule"}, {ServiceId: "b", Outcome: outcome}}, 0)
+		if err := proof.Verify(p); err != nil || p.Valid != falls {
+			t.Errorf("%s: valid %v, %v", outcome, p.Valid, err)
+		}
+	}
+	for _, invented := range []string{"", "Selected", "served", "eligible "} {
+		p := proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "a", Outcome: "rule"}}, 0)
+		p.Evidence.Fields["outcomes"].GetStructValue().Fields["b"] = structpb.NewStringValue(invented)
+		if err := proof.Verify(p); err == nil {
+			t.Errorf("verifies with the outcome %q", invented)
+		}
+	}
+}
+
 func TestScoreRefusesWhatIsNotATerm(t *testing.T) {
 	for name, v := range map[string]float64{"NaN": math.NaN(), "Inf": math.Inf(1), "above": 1.5, "below": -.5} {
 		terms := map[string]float64{"guarantee": v, "cost_score": 0, "performance": 0, "reliability": 0, "cost": 0, "risk": 0, "latency": 0}

@@ -111,14 +111,19 @@ func nobodyLeft(e evidence) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	left := false
 	for service := range outcomes {
 		outcome, err := outcomes.string(service)
 		if err != nil {
 			return false, err
 		}
-		if outcome == "selected" || outcome == "eligible" {
-			return false, nil
+		switch outcome {
+		case "capability", "guarantee", "constraint", "rule", "security", "budget", "latency":
+		case "selected", "eligible":
+			left = true
+		default:
+			return false, fmt.Errorf("evidence %q: %q is no outcome", "outcomes", outcome)
 		}
 	}
-	return true, nil
+	return !left, nil
 }
