@@ -29,7 +29,8 @@ func NoPast(string) *caiov1.History { return &caiov1.History{} }
 // Decide chooses the service that s, past and seed give to req, and proves the choice. It is a pure function: the same
 // arguments give the same bytes. listAll lists every service of the registry as a candidate, also those that offer
 // nothing of what is asked. That nobody can serve is a decision with an error in it; Decide itself fails only when a
-// policy cannot be evaluated, a number is not finite, or ctx ends.
+// policy cannot be evaluated, a number is not finite, or ctx ends. The decision shares its guarantees with the contract
+// in force, and reasons among its candidates: it must not be changed.
 func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool) (*caiov1.Decision, error) {
 	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
 }
