@@ -58,7 +58,7 @@ func interrupted(ctx context.Context) *Error {
 	e := &Error{Code: CodeCanceled, Message: "the caller canceled the request", cause: context.Cause(ctx)}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Code, e.Message = CodeTimeout, "the request's deadline passed"
-		e.Hint = "allow more time (max_latency_ms), or demand a faster service"
+		e.Hint = "allow more time (the call's own deadline), or demand a faster service (max_latency_ms)"
 	}
 	return e
 }
