@@ -196,7 +196,11 @@ func (p *peer) explain(err error) error {
 	case errors.Is(err, context.Canceled) || connect.CodeOf(err) == connect.CodeCanceled:
 		return failed(errors.New("interrupted"))
 	case errors.As(err, &wire):
-		return failed(fmt.Errorf("%s did not answer as a CAIO server does: %s\n  next: check the address, and 'caio version --server %s'", p.address, printable(wire.Message()), p.address))
+		said := wire.Message()
+		if said == "" { // as Connect has it for a status without a body of its own
+			said = wire.Code().String()
+		}
+		return failed(fmt.Errorf("%s did not answer as a CAIO server does: %s\n  next: check the address, and 'caio version --server %s'", p.address, printable(said), p.address))
 	default:
 		return failed(err)
 	}

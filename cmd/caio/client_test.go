@@ -110,3 +110,11 @@ func TestTheFunnelAddsUp(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestAStrangerWhoSaysNothingIsNamedByWhatHeDid(t *testing.T) {
+	p := &peer{address: "http://127.0.0.1:9"}
+	err := p.explain(connect.NewError(connect.CodeUnimplemented, errors.New("")))
+	if err == nil || !strings.Contains(err.Error(), "as a CAIO server does: unimplemented\n") {
+		t.Errorf("got %v", err)
+	}
+}
