@@ -172,16 +172,19 @@ func boundText(b *caiov1.Bound) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
+// price writes f without an exponent, as prices are read.
+func price(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
 func costText(c *caiov1.Cost) string {
 	var parts []string
 	if c != nil && c.PerRequest != nil {
-		parts = append(parts, number(c.GetPerRequest())+" a request")
+		parts = append(parts, price(c.GetPerRequest())+" a request")
 	}
 	if t := c.GetPerToken(); t != nil && t.In != nil {
-		parts = append(parts, number(t.GetIn())+" a token read")
+		parts = append(parts, price(t.GetIn())+" a token read")
 	}
 	if t := c.GetPerToken(); t != nil && t.Out != nil {
-		parts = append(parts, number(t.GetOut())+" a token written")
+		parts = append(parts, price(t.GetOut())+" a token written")
 	}
 	if len(parts) == 0 {
 		return "not stated"
