@@ -52,6 +52,9 @@ Exit code 0: a service was chosen. 1: nobody can serve, and the answer says why.
 		if err != nil {
 			return sources.explain(err)
 		}
+		for _, note := range sources.notes() {
+			fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
+		}
 		registry, err := readContracts(contracts)
 		if err != nil {
 			return failed(err)
@@ -218,7 +221,7 @@ func decisionTable(w io.Writer, d *caiov1.Decision) error {
 	if d.GetServiceId() != "" {
 		fmt.Fprintf(w, "%s\n\n", d.GetServiceId())
 	} else {
-		fmt.Fprintf(w, "nobody: %s\n%s\nnext: %s\n\n", d.GetError().GetCode(), d.GetError().GetMessage(), d.GetError().GetHint())
+		fmt.Fprintf(w, "nobody: %s\n%s\nnext: %s\n\n", d.GetError().GetCode(), cell(d.GetError().GetMessage()), d.GetError().GetHint())
 	}
 	var rows [][]string
 	for _, c := range d.GetCandidates() {
@@ -226,7 +229,7 @@ func decisionTable(w io.Writer, d *caiov1.Decision) error {
 		if c.Score != nil {
 			score = strconv.FormatFloat(c.GetScore(), 'f', 3, 64)
 		}
-		rows = append(rows, []string{c.GetServiceId(), c.GetOutcome(), score, reasonsText(c.GetReasons())})
+		rows = append(rows, []string{c.GetServiceId(), c.GetOutcome(), score, cell(reasonsText(c.GetReasons()))})
 	}
 	return table(w, []string{"SERVICE", "OUTCOME", "SCORE", "WHY"}, rows)
 }

@@ -97,6 +97,9 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return o.policies.explain(err)
 	}
+	for _, note := range o.policies.notes() {
+		log.WarnContext(ctx, "policies are missing", "note", note)
+	}
 	verifier, err := o.guard(set)
 	if err != nil {
 		return err

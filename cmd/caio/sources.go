@@ -55,6 +55,31 @@ func (s *policySources) load() (*policy.Set, error) {
 	return policy.Load(files)
 }
 
+// notes says which of the directories named hold no policy at all: most likely another one was meant, and a set without
+// policies refuses nobody.
+func (s *policySources) notes() (notes []string) {
+	for _, layer := range []struct{ flag, dir, so string }{
+		{"policies", s.dir, "no rule refuses anybody, security's neither"},
+		{"policy-overlay", s.overlay, "nothing is laid over the set"},
+	} {
+		if layer.dir != "" && !holdsPolicies(os.DirFS(layer.dir)) {
+			notes = append(notes, fmt.Sprintf("--%s %s holds no policies (*.rego), so %s", layer.flag, layer.dir, layer.so))
+		}
+	}
+	return notes
+}
+
+func holdsPolicies(files fs.FS) (found bool) {
+	_ = fs.WalkDir(files, ".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".rego" {
+			found = true
+			return fs.SkipAll
+		}
+		return nil // what cannot be read is load's to tell
+	})
+	return found
+}
+
 // readPlugins returns the shipped adapter modules and those in dir, *.wasm, by name. dir empty: only the shipped ones.
 func readPlugins(dir string) (map[string][]byte, error) {
 	modules, err := shippedModules()
