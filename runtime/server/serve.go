@@ -13,8 +13,9 @@ import (
 
 // Serve answers on listener until ctx ends, then shuts down: health turns to "draining", watches end cleanly, no
 // connection is accepted any more, and running requests may finish within Options.Grace. What still runs then is
-// canceled and its connections are closed, which is an error. Serve returns nil after a clean end, and only when no
-// request runs any more; listener is closed. It may be called once.
+// canceled and its connections are closed, which is an error. A listener that breaks ends it in the same way, with its
+// error. Serve returns nil after a clean end, and in any case only when no request runs any more; listener is closed. It
+// may be called once.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	// Requests outlive ctx by the grace period, so they hang on a context of their own.
 	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -24,10 +25,15 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	h.BaseContext = func(net.Listener) context.Context { return base }
 
 	served := make(chan error, 1)
-	go func() { served <- h.Serve(steadyListener{listener}) }()
+	go func() {
+		defer close(served)
+		served <- h.Serve(steadyListener{listener})
+	}()
+	var broken error
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+		// Requests that came before still run, and our caller will close what they stand on.
+		broken = fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
 
@@ -37,15 +43,15 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	err := h.Shutdown(grace)
 	<-served // it returned when Shutdown closed the listener
 	if err == nil {
-		return nil
+		return broken
 	}
 	cancel(errDraining)
 	_ = h.Close() // it can only complain of connections that are gone
 	running.wait()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("shut down: requests still ran after %s and were canceled", s.opts.Grace)
+		return errors.Join(broken, fmt.Errorf("shut down: requests still ran after %s and were canceled", s.opts.Grace))
 	}
-	return fmt.Errorf("shut down: %w", err)
+	return errors.Join(broken, fmt.Errorf("shut down: %w", err))
 }
 
 // newHTTPServer has the limits of a server that strangers talk to. There is no read or write timeout over a whole

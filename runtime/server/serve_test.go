@@ -126,6 +126,52 @@ func TestServeTellsWhenItCannot(t *testing.T) {
 	}
 }
 
+// breakingListener accepts one connection and breaks when it is told to.
+type breakingListener struct {
+	net.Listener
+	accepted bool
+	breaks   chan struct{}
+}
+
+func (l *breakingListener) Accept() (net.Conn, error) {
+	if !l.accepted {
+		l.accepted = true
+		return l.Listener.Accept()
+	}
+	<-l.breaks
+	return nil, net.ErrClosed
+}
+
+func TestRunningRequestsFinishWhenTheListenerBreaks(t *testing.T) {
+	arrived, proceed, answered := make(chan struct{}), make(chan struct{}), make(chan string, 1)
+	s := plain(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-proceed
+		_, _ = io.WriteString(w, "done")
+	}, time.Minute)
+	listener := &breakingListener{Listener: listen(t), breaks: make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(t.Context(), listener) }()
+	client := clients(t)["HTTP/1.1"]
+	go func() { answered <- get(client, listener) }()
+	<-arrived
+	close(listener.breaks)
+	<-s.draining.Done()
+	select {
+	case err := <-served:
+		t.Errorf("Serve returned while a request ran: %v", err)
+		served <- err
+	default:
+	}
+	close(proceed)
+	if got := <-answered; got != "done" {
+		t.Errorf("the running request got %q", got)
+	}
+	if err := <-served; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve: %v, want %v", err, net.ErrClosed)
+	}
+}
+
 // get returns the body of the answer, or the error.
 func get(client *http.Client, listener net.Listener) string {
 	response, err := client.Get("http://" + listener.Addr().String())
