@@ -253,6 +253,10 @@ func (x *execution) callError(host string, err error, tries int) *Error {
 	}
 	e := &Error{Code: CodeExecution, Retryable: true, cause: err}
 	var large *tooLarge
+	var network *net.OpError
+	if errors.As(err, &network) && network.Op == "dial" {
+		e.Hint = "see that the service runs, and that api.base_url of its contract leads there"
+	}
 	switch {
 	case errors.Is(err, errSlow):
 		e.Code = CodeTimeout

@@ -164,6 +164,9 @@ func TestRefusedConnectionIsTriedAgainEvenForAPost(t *testing.T) {
 	if out.Observed.GetCalls() != 3 || out.Observed.GetHttpStatus() != 0 || !e.Retryable {
 		t.Errorf("observed %v, %+v", out.Observed, e)
 	}
+	if !strings.Contains(e.Hint, "api.base_url") {
+		t.Errorf("the next step is %q", e.Hint)
+	}
 }
 
 // raw serves each connection with f, which may do what no HTTP server would.
