@@ -204,7 +204,7 @@ func (c *choice) prove(ranked []*caiov1.Candidate) {
 	c.out.Guarantees = m.GetGuarantees()
 	c.out.Proofs = append(c.out.Proofs, proof.Match(m, c.req))
 	c.out.Proofs = append(c.out.Proofs, proof.NoRefusal(m.ServiceId, c.Policies.Digest(), c.digest, chosen.service.Digest(),
-		c.Policies.Len(), nil))
+		c.Policies.Len()))
 	c.out.Proofs = append(c.out.Proofs, proof.Security(m, c.req.Principal, c.req.Data)...)
 	c.out.Proofs = append(c.out.Proofs, proof.Affordable(m.ServiceId, chosen.price, c.req.Budget), proof.Fast(m, c.req.MaxLatencyMs),
 		proof.Optimum(ranked, c.out.Seed), proof.Composed(m, c.out.Guarantees))

@@ -101,10 +101,14 @@ func methodOf(property string) (method, bool) {
 	return method{}, false
 }
 
+// subjectKey names in the evidence which service a proof is about, so that it cannot be moved to another.
+const subjectKey = "service_id"
+
 // prove makes the proof of property about service from its finished evidence. Evidence that cannot be read is a bug of
 // this package's constructors, and yields a proof that does not hold.
 func prove(property, service string, fields map[string]*structpb.Value) *caiov1.Proof {
 	m, _ := methodOf(property)
+	fields[subjectKey] = text(service)
 	ev := evidence(fields)
 	valid, err := m.holds(ev)
 	return &caiov1.Proof{
@@ -131,7 +135,7 @@ func Recompute(p *caiov1.Proof) (bool, error) {
 	return valid, nil
 }
 
-// Verify checks that p says of itself what its evidence says: nil for a true proof, valid or not; an error wrapping
+// Verify checks that p says of itself what its evidence says, and of the service that the evidence names: nil for a true proof, valid or not; an error wrapping
 // ErrForged, or telling what the evidence lacks, otherwise.
 func Verify(p *caiov1.Proof) error {
 	valid, err := Recompute(p)
@@ -140,6 +144,14 @@ func Verify(p *caiov1.Proof) error {
 	}
 	if valid != p.GetValid() {
 		return fmt.Errorf("proof of %s says %v, its evidence %v: %w", p.GetProperty(), p.GetValid(), valid, ErrForged)
+	}
+	service, err := evidence(p.GetEvidence().GetFields()).string(subjectKey)
+	if err != nil {
+		return fmt.Errorf("proof of %s: %w", p.GetProperty(), err)
+	}
+	m, _ := methodOf(p.GetProperty())
+	if p.GetStatement() != fmt.Sprintf(m.subject, service) || p.GetStep() != m.step || p.GetMethod() != m.text {
+		return fmt.Errorf("proof of %s states something else than its evidence, which is about %q: %w", p.GetProperty(), service, ErrForged)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func all(r *rand.Rand) []*caiov1.Proof {
 	price := proof.Price{Known: r.IntN(3) > 0, Cost: r.Float64(), Currency: "USD"}
 	return append(proof.Security(c, q.Principal, q.Data),
 		proof.Match(c, q), proof.Affordable("a", price, q.Budget), proof.Fast(c, q.MaxLatencyMs),
-		proof.NoRefusal("a", "d1", "d2", "d3", 4, nil), proof.Optimum(scored, seed), proof.Composed(c, c.Guarantees),
+		proof.NoRefusal("a", "d1", "d2", "d3", 4), proof.Optimum(scored, seed), proof.Composed(c, c.Guarantees),
 		proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "a", Outcome: "rule"}}, 2))
 }
 
@@ -193,6 +193,23 @@ func TestScoreRefusesWhatIsNotATerm(t *testing.T) {
 		terms := map[string]float64{"guarantee": v, "cost_score": 0, "performance": 0, "reliability": 0, "cost": 0, "risk": 0, "latency": 0}
 		if _, err := proof.Score(terms); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestAProofCannotBeMovedToAnotherServiceOrStatement(t *testing.T) {
+	for _, p := range all(rand.New(rand.NewPCG(7, 8))) {
+		for name, forge := range map[string]func(*caiov1.Proof){
+			"statement": func(p *caiov1.Proof) { p.Statement += " and every other" },
+			"service":   func(p *caiov1.Proof) { p.Evidence.Fields["service_id"] = structpb.NewStringValue("another") },
+			"step":      func(p *caiov1.Proof) { p.Step = "elsewhere" },
+			"method":    func(p *caiov1.Proof) { p.Method = "trust me" },
+		} {
+			forged := proto.CloneOf(p)
+			forge(forged)
+			if err := proof.Verify(forged); !errors.Is(err, proof.ErrForged) && !(name == "service" && p.Property == proof.Refusal) {
+				t.Errorf("%s of %s: %v", name, p.Property, err)
+			}
 		}
 	}
 }
