@@ -109,7 +109,8 @@ func readContracts(dir string) (*contract.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := contract.NewRegistry()
+	taken := map[string]string{} // id -> file
+	var services []*contract.Service
 	var faults []error
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !isContractFile(path) {
@@ -124,17 +125,18 @@ func readContracts(dir string) (*contract.Registry, error) {
 			faults = append(faults, err)
 			return nil
 		}
-		if twin, taken := registry.Get(c.ID()); taken {
-			faults = append(faults, fmt.Errorf("%s: service_id %q is taken by %s", path, c.ID(), twin.Filename()))
+		if twin, there := taken[c.ID()]; there {
+			faults = append(faults, fmt.Errorf("%s: service_id %q is taken by %s", path, c.ID(), twin))
 			return nil
 		}
-		registry = registry.With(&contract.Service{Contract: c, Revision: registry.Revision() + 1})
+		taken[c.ID()] = path
+		services = append(services, &contract.Service{Contract: c, Revision: uint64(len(services) + 1)})
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read contracts: %w", err)
 	}
-	return registry, errors.Join(faults...)
+	return contract.NewRegistry(services...), errors.Join(faults...)
 }
 
 func isContractFile(path string) bool {
