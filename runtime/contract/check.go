@@ -129,7 +129,11 @@ func (c *checker) walkFields(s *shape, n *node) {
 		case m == nil:
 			// The name that was most likely meant is not missing as well.
 			c.bad[place{n, Nearest(f.name, s.names)}] = true
-			c.report.add(f.pos, join(n.path, f.name), "unknown field %s: allowed are %s%s", quoteShort(f.name), strings.Join(s.names, ", "), hint(f.name, s.names))
+			path := join(n.path, f.name)
+			if n.path == "" {
+				path = f.value.path // it may stand under `service`
+			}
+			c.report.add(f.pos, path, "unknown field %s: allowed are %s%s", quoteShort(f.name), strings.Join(s.names, ", "), hint(f.name, s.names))
 			continue
 		}
 		if !c.walk(m, f.value) {
