@@ -72,6 +72,7 @@ type orchestration struct {
 	peer         *peer
 	out          io.Writer
 	json, stream bool
+	pieces       bool // some were shown
 	request      *caiov1.OrchestrateRequest
 }
 
@@ -92,11 +93,10 @@ func (o *orchestration) send(ctx context.Context) (*caiov1.OrchestrateResponse, 
 	}
 	defer stream.Close()
 	var response *caiov1.OrchestrateResponse
-	pieces := false
 	for stream.Receive() {
 		switch event := stream.Msg().GetEvent().(type) {
 		case *caiov1.OrchestrateStreamResponse_Delta:
-			pieces = true
+			o.pieces = true
 			if err := o.showDelta(event.Delta); err != nil {
 				return nil, err
 			}
@@ -104,7 +104,7 @@ func (o *orchestration) send(ctx context.Context) (*caiov1.OrchestrateResponse, 
 			response = event.Response
 		}
 	}
-	if pieces && !o.json {
+	if o.pieces && !o.json {
 		fmt.Fprintln(o.out)
 	}
 	if err := stream.Err(); err != nil {
@@ -139,7 +139,7 @@ func (o *orchestration) show(response *caiov1.OrchestrateResponse) error {
 	case o.json:
 		return message(o.out, response)
 	}
-	if !o.stream {
+	if !o.pieces { // also where a stream was wanted, but the service answered at once
 		text, err := resultText(response.GetResult())
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 
 // finish turns an answer into a result.
 func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
-	s, stream, err := recall(state)
+	s, err := recall(state)
 	if err != nil {
 		return adapter.Reply{}, errors.New("state: " + err.Error())
 	}
@@ -31,20 +31,11 @@ func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if found == nil {
 		return adapter.Reply{}, failed(ev, "the service's answer has no "+s.output+", which adapter.settings.output asks for")
 	}
-	output := wrap(found)
-	result, err := s.result(answer, output)
+	result, err := s.result(answer, wrap(found))
 	if err != nil {
 		return adapter.Reply{}, failed(ev, err.Error())
 	}
-	if !stream {
-		return adapter.Do(adapter.Done(result)), nil
-	}
-	var w json.Writer
-	w.Begin('{')
-	w.Key("data")
-	w.Raw(output)
-	w.End('}')
-	return adapter.Do(adapter.Emit(w.Bytes()), adapter.Done(result)), nil
+	return adapter.Do(adapter.Done(result)), nil
 }
 
 func failed(ev *adapter.Event, message string) error {

@@ -29,8 +29,9 @@
 //
 // turns {"payload":{"text":"Bonjour"}} into POST https://detect.example.com/v1/detect {"q":"Bonjour","hints":[]}.
 //
-// A caller that wants a stream gets one delta, the whole output as data. Nothing of an intent is dropped in silence: what
-// the template does not mention is its author's choice.
+// A caller that wants a stream gets the answer whole, at its end: a piece that was handed out could no longer be held
+// against the guarantees. Nothing of an intent is dropped in silence: what the template does not mention is its author's
+// choice.
 package httpjson
 
 import (
@@ -184,7 +185,7 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 		s.path = "/" + s.path
 	}
 	reply := adapter.Do(adapter.HTTP(s.method, base+s.path, body, s.headers...))
-	reply.State = s.remember(ev.Stream)
+	reply.State = s.remember()
 	return reply, nil
 }
 
@@ -198,37 +199,34 @@ func hasHeader(headers []adapter.Header, name string) bool {
 }
 
 // remember keeps what reading the answer needs: contract and intent are not handed over a second time.
-func (s *settings) remember(stream bool) []byte {
+func (s *settings) remember() []byte {
 	var e adapter.Encoder
-	e.Flag(1, stream)
-	e.Text(2, s.output)
-	e.Text(3, s.metadata)
-	e.Text(4, s.inTokens)
-	e.Text(5, s.outToken)
-	e.Flag(6, s.hasFailure)
-	e.Text(7, s.failure)
+	e.Text(1, s.output)
+	e.Text(2, s.metadata)
+	e.Text(3, s.inTokens)
+	e.Text(4, s.outToken)
+	e.Flag(5, s.hasFailure)
+	e.Text(6, s.failure)
 	return e.Bytes()
 }
 
-func recall(state []byte) (s settings, stream bool, err error) {
+func recall(state []byte) (s settings, err error) {
 	d := adapter.Decoder{Rest: state}
 	for d.Next() {
 		switch d.Tag {
 		case 1:
-			stream = d.Flag()
-		case 2:
 			s.output = d.Text()
-		case 3:
+		case 2:
 			s.metadata = d.Text()
-		case 4:
+		case 3:
 			s.inTokens = d.Text()
-		case 5:
+		case 4:
 			s.outToken = d.Text()
-		case 6:
+		case 5:
 			s.hasFailure = d.Flag()
-		case 7:
+		case 6:
 			s.failure = d.Text()
 		}
 	}
-	return s, stream, d.Err
+	return s, d.Err
 }

@@ -69,7 +69,7 @@ func TestWhatIsRefusedBeforeAsking(t *testing.T) {
 		"usage no object":      {`{"usage":"/u"}`, `{}`, adapter.TransformationFailed, "usage must be an object"},
 		"unknown count":        {`{"usage":{"total":"/u"}}`, `{}`, adapter.TransformationFailed, "usage.total is not known"},
 		"headers no object":    {`{"headers":["a"]}`, `{}`, adapter.TransformationFailed, "headers must be an object"},
-		"nothing there":        {`{"body":{"q":["{{/payload/text}}"]}}`, `{"payload":{}}`, adapter.TransformationFailed, "intent: it has no /payload/text, which adapter.settings.body.q[0] asks for"},
+		"nothing there":        {`{"body":{"q":["{{/payload/text}}"]}}`, `{"payload":{}}`, adapter.InvalidRequest, "intent: it has no /payload/text, which adapter.settings.body.q[0] asks for"},
 		"inside a longer text": {`{"body":{"q":"Hi {{/payload/name}}"}}`, `{"payload":{"name":"x"}}`, adapter.TransformationFailed, "must be the whole string"},
 		"two placeholders":     {`{"body":"{{/a}}{{/b}}"}`, `{}`, adapter.TransformationFailed, "must be the whole string"},
 		"placeholder no path":  {`{"body":"{{text}}"}`, `{}`, adapter.TransformationFailed, "must name a JSON pointer"},
@@ -130,10 +130,10 @@ func TestAnswersThatAreErrors(t *testing.T) {
 	}
 }
 
-func TestAStreamIsOnePieceThatIsTheWhole(t *testing.T) {
+func TestAWholeAnswerIsHandedOutWholeWhereAStreamWasWanted(t *testing.T) {
 	start := begin(`{"output":"/r"}`, `{}`, true)
 	reply := adapter.Run(httpjson.Adapter{}, start.State, &adapter.Event{Kind: adapter.KindResponse, Status: 200, Body: []byte(`{"r":{"a":1}}`)})
-	if len(reply.Actions) != 2 || string(reply.Actions[0].Data) != `{"data":{"a":1}}` || string(reply.Actions[1].Data) != `{"output":{"a":1}}` {
+	if len(reply.Actions) != 1 || reply.Actions[0].Kind != adapter.ActionDone || string(reply.Actions[0].Data) != `{"output":{"a":1}}` {
 		t.Errorf("%+v", reply)
 	}
 }

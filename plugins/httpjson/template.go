@@ -79,7 +79,8 @@ func fillString(w *json.Writer, at string, template, intent json.Value) error {
 	}
 	found := intent.Pointer(pointer)
 	if found == nil {
-		return adapter.Unsupported("intent", "it has no "+pointer+", which adapter.settings."+at+" asks for")
+		return &adapter.Failure{Code: adapter.InvalidRequest, Message: "intent: it has no " + pointer + ", which adapter.settings." + at + " asks for",
+			Retryable: true} // another service may do without
 	}
 	w.Raw(found)
 	return nil

@@ -355,7 +355,8 @@ func (x *Usage) GetOutputTokens() int32 {
 	return 0
 }
 
-// Delta is a piece of a streamed result. The pieces of a stream, put together, are the final result.
+// Delta is a piece of a streamed result. The pieces of a stream, put together, are the final result; a service that
+// answers at once sends none.
 type Delta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Text to be appended.
