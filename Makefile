@@ -12,7 +12,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build everything, start the example services and the server, and route real requests
-	@$(GO) run ./examples/tour -caio bin/caio
+	@$(GO) build -o bin/tour ./examples/tour
+	@bin/tour -caio bin/caio
 
 test: adapters ## run all tests
 	@for m in $(MODULES); do (cd $$m && $(GO) test ./...) || exit 1; done
@@ -50,7 +51,8 @@ check: build ## what CI runs beside the tests: lint, generated code is current, 
 	@$(MAKE) --no-print-directory race
 	@$(MAKE) --no-print-directory clients
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
-	$(GO) run ./examples/tour -caio bin/caio -once -data "$$(mktemp -d)"
+	$(GO) build -o bin/tour ./examples/tour
+	bin/tour -caio bin/caio -once -data "$$(mktemp -d)"
 
 race: adapters ## run all tests under the race detector
 	@for m in $(MODULES); do (cd $$m && $(GO) test -race ./...) || exit 1; done
