@@ -60,7 +60,7 @@ race: adapters ## run all tests under the race detector
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
 
-soak: build ## minutes: contracts change under load, plain and with the race detector; kill -9, nothing acknowledged is lost
+soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100

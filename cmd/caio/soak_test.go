@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -71,6 +73,36 @@ func TestSoakKill(t *testing.T) {
 		t.Errorf("%d acknowledged are missing", missing)
 	}
 	t.Logf("5 kills: %d services, %d traces, all there", len(services), len(traces))
+}
+
+// TestSoakDecideRepeats starts the program a thousand times over the examples; each request must be decided by the same
+// bytes every time.
+func TestSoakDecideRepeats(t *testing.T) {
+	root, err := repositoryRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, err := filepath.Glob(filepath.Join(root, "examples", "requests", "*.json"))
+	if err != nil || len(requests) == 0 {
+		t.Fatalf("%d requests: %v", len(requests), err)
+	}
+	first := map[string]string{}
+	for n := range 1000 {
+		path := requests[n%len(requests)]
+		cmd := exec.CommandContext(t.Context(), binary(t), "decide", "--contracts", filepath.Join(root, "examples", "contracts"),
+			"--request", path, "--seed", "7", "-o", "json")
+		out, err := cmd.Output()
+		if code := cmd.ProcessState.ExitCode(); code != exitOK && code != exitRefused {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if first[path] == "" {
+			first[path] = string(out)
+		}
+		if string(out) != first[path] {
+			t.Fatalf("start %d of %s decides otherwise:\n%s\n%s", n, path, first[path], out)
+		}
+	}
+	t.Logf("1000 starts over %d requests, the same bytes", len(requests))
 }
 
 // churn makes n changes spread over d and returns how many were acknowledged.
