@@ -45,7 +45,10 @@ func checkHostEntry(entry string) error {
 			return fmt.Errorf("host %q: the port is not a number from 1 to 65535", entry)
 		}
 	}
-	if host == "" || !isASCII(host) || strings.ContainsAny(host, "/@?#* ,") {
+	if inner, ok := strings.CutPrefix(host, "["); ok { // an IPv6 address without a port
+		host, _ = strings.CutSuffix(inner, "]")
+	}
+	if host == "" || !isHost(host) {
 		return fmt.Errorf(`host %q is not of the form "host" or "host:port"`, entry)
 	}
 	return nil
@@ -82,8 +85,8 @@ func checkURL(u *url.URL) (string, error) {
 	switch {
 	case host == "":
 		return "", errors.New("the URL names no host")
-	case !isASCII(host):
-		return "", fmt.Errorf("host %q is not ASCII: write it in its xn-- form", host)
+	case !isHost(host):
+		return "", fmt.Errorf("host %q is no name and no address: names have letters, digits, '.', '-' and '_', others are written in their xn-- form", host)
 	case u.User != nil:
 		return "", errors.New("the URL carries user information")
 	}
@@ -93,9 +96,16 @@ func checkURL(u *url.URL) (string, error) {
 	return net.JoinHostPort(strings.ToLower(host), port), nil
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
+// isHost tells whether a URL's host is an address or may be a name. url.Parse lets through much that is neither, such as
+// "]", which then reads as another host where it is joined with a port.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
+		default:
 			return false
 		}
 	}

@@ -113,7 +113,7 @@ func TestErrorsOfURLsDoNotRepeatThem(t *testing.T) {
 
 // What is checked must be what is dialed: net/http takes the address from the same URL in its own way.
 func FuzzURL(f *testing.F) {
-	for _, seed := range []string{"https://a.test/x", "http://[::1]:80", "http://a.test\\@b.test", "http://a.test:080", "https://A%2etest", "http:///", "http://a.test:", "http://[fe80::1%25eth0]"} {
+	for _, seed := range []string{"https://a.test/x", "http://[::1]:80", "http://a.test\\@b.test", "http://a.test:080", "https://A%2etest", "http:///", "http://a.test:", "http://[fe80::1%25eth0]", "http://]", "http://a]b", "http://[::1]]"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
