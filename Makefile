@@ -50,7 +50,7 @@ check: build ## what CI runs beside the tests: lint, generated code is current, 
 	@git diff --exit-code -- schema/gen || { echo "generated code is not current: run 'make generate' and commit"; exit 1; }
 	@$(MAKE) --no-print-directory race
 	@$(MAKE) --no-print-directory clients
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 	$(GO) build -o bin/tour ./examples/tour
 	bin/tour -caio bin/caio -once -data "$$(mktemp -d)"
 
