@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -45,10 +46,10 @@ func (r *Registry) Match(request *caiov1.Request, listAll bool) (Match, error) {
 	if listAll {
 		listed = r.live
 	}
-	m := Match{Unlisted: len(r.order) - listed.count()}
+	m := Match{Unlisted: len(r.order) - listed.Count()}
 	for slot := range r.byID(listed) {
 		s := r.slots[slot]
-		outcome, reasons := d.judge(s.Contract, enough.has(slot))
+		outcome, reasons := d.judge(s.Contract, enough.Has(slot))
 		if outcome == "" {
 			m.Services = append(m.Services, s)
 			continue
@@ -62,13 +63,13 @@ func (r *Registry) Match(request *caiov1.Request, listAll bool) (Match, error) {
 
 // byID yields the slots of a set in the order of their services' ids: a set of ranks is in that order by itself, which
 // spares the sorting.
-func (r *Registry) byID(set bitset) func(yield func(int) bool) {
-	ranks := make(bitset, (len(r.order)+63)>>6)
-	for slot := range set.all() {
-		ranks.set(int(r.rank[slot]))
+func (r *Registry) byID(set bitset.Set) func(yield func(int) bool) {
+	ranks := make(bitset.Set, (len(r.order)+63)>>6)
+	for slot := range set.All() {
+		ranks.Add(int(r.rank[slot]))
 	}
 	return func(yield func(int) bool) {
-		for rank := range ranks.all() {
+		for rank := range ranks.All() {
 			if !yield(int(r.order[rank])) {
 				return
 			}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -30,10 +31,10 @@ type Service struct {
 type Registry struct {
 	revision     uint64
 	slots        []*Service // nil: free
-	live         bitset
-	order        []int32           // slots by service id
-	rank         []int32           // of each slot in order; -1: free
-	capabilities map[string]bitset // services that offer a capability; no empty sets
+	live         bitset.Set
+	order        []int32               // slots by service id
+	rank         []int32               // of each slot in order; -1: free
+	capabilities map[string]bitset.Set // services that offer a capability; no empty sets
 
 	digestOnce sync.Once
 	digest     string
@@ -42,7 +43,7 @@ type Registry struct {
 // NewRegistry returns a snapshot with the given services; of two with one id the later counts. It is the quick way to
 // begin with many. The registry's revision is the highest of theirs.
 func NewRegistry(services ...*Service) *Registry {
-	r := &Registry{capabilities: map[string]bitset{}}
+	r := &Registry{capabilities: map[string]bitset.Set{}}
 	at := make(map[string]int, len(services))
 	for _, s := range services {
 		if slot, again := at[s.ID()]; again {
@@ -55,10 +56,10 @@ func NewRegistry(services ...*Service) *Registry {
 	}
 	// Nobody has seen these sets yet, so they are written in place.
 	for slot, s := range r.slots {
-		r.live = r.live.set(slot)
+		r.live = r.live.Add(slot)
 		r.order = append(r.order, int32(slot))
 		for _, capability := range s.Message().GetCapabilities() {
-			r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].set(slot)
+			r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].Add(slot)
 		}
 	}
 	slices.SortFunc(r.order, func(a, b int32) int {
@@ -74,7 +75,7 @@ func NewRegistry(services ...*Service) *Registry {
 // clone copies what every change writes to; the sets themselves are copied one by one as they change.
 func (r *Registry) clone() *Registry {
 	return &Registry{
-		revision: r.revision, slots: slices.Clone(r.slots), live: r.live.clone(), order: slices.Clone(r.order),
+		revision: r.revision, slots: slices.Clone(r.slots), live: r.live.Clone(), order: slices.Clone(r.order),
 		capabilities: maps.Clone(r.capabilities),
 	}
 }
@@ -90,7 +91,7 @@ func (r *Registry) With(s *Service) *Registry {
 		slot = int(n.order[rank])
 		n.unindex(slot)
 	} else {
-		slot = n.live.firstFree()
+		slot = n.live.FirstFree()
 		if slot == len(n.slots) {
 			n.slots = append(n.slots, nil)
 		}
@@ -134,17 +135,17 @@ func (r *Registry) find(id string) (rank int, there bool) {
 }
 
 func (r *Registry) index(slot int) {
-	r.live = r.live.with(slot)
+	r.live = r.live.With(slot)
 	for _, capability := range r.slots[slot].Message().GetCapabilities() {
-		r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].with(slot)
+		r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].With(slot)
 	}
 }
 
 // unindex leaves no empty set behind: a registry must not remember every name it ever saw.
 func (r *Registry) unindex(slot int) {
-	r.live = r.live.without(slot)
+	r.live = r.live.Without(slot)
 	for _, capability := range r.slots[slot].Message().GetCapabilities() {
-		if left := r.capabilities[capability.GetType()].without(slot); left.empty() {
+		if left := r.capabilities[capability.GetType()].Without(slot); left.Empty() {
 			delete(r.capabilities, capability.GetType())
 		} else {
 			r.capabilities[capability.GetType()] = left
@@ -207,7 +208,7 @@ func (r *Registry) Digest() string {
 func (r *Registry) NearestCapability(name string, visible func(*Service) bool) string {
 	var offered []string
 	for capability, slots := range r.capabilities {
-		for slot := range slots.all() {
+		for slot := range slots.All() {
 			if visible(r.slots[slot]) {
 				offered = append(offered, capability)
 				break
@@ -220,18 +221,18 @@ func (r *Registry) NearestCapability(name string, visible func(*Service) bool) s
 
 // offering returns the services that offer all, or any, of the capabilities, and those that offer at least one. Without
 // capabilities both are everybody. The sets are the caller's own.
-func (r *Registry) offering(request *caiov1.Request) (enough, some bitset) {
+func (r *Registry) offering(request *caiov1.Request) (enough, some bitset.Set) {
 	asked := request.GetCapabilities()
 	if len(asked) == 0 {
-		return r.live.clone(), r.live.clone()
+		return r.live.Clone(), r.live.Clone()
 	}
 	for i, capability := range asked {
 		set := r.capabilities[capability]
-		some = some.or(set)
+		some = some.Or(set)
 		if i == 0 {
-			enough = set.clone()
+			enough = set.Clone()
 		} else {
-			enough = enough.and(set)
+			enough = enough.And(set)
 		}
 	}
 	if request.GetMatch() == "any" {

@@ -117,7 +117,7 @@ func compareRegistry(t *testing.T, r *Registry, model map[string]*Service) {
 		t.Fatal("found a service that was never there")
 	}
 	for name, set := range r.capabilities {
-		if set.empty() {
+		if set.Empty() {
 			t.Fatalf("capability %s: an empty set is kept", name)
 		}
 	}
