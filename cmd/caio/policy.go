@@ -17,9 +17,11 @@ import (
 func newPolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Check, test, format and list policies",
+		Short: "Write, check, test, explain and change policies",
 	}
-	cmd.AddCommand(newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand())
+	cmd.AddCommand(
+		newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand(), newPolicyEjectCommand(),
+	)
 	return cmd
 }
 
