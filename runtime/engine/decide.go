@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +11,12 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/identity"
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
-
-// Past tells what is known of a service's executions. It is called once for each service that is scored.
-type Past func(service string) *caiov1.History
-
-// NoPast knows nothing of any service.
-func NoPast(string) *caiov1.History { return &caiov1.History{} }
 
 // Decide chooses the service that s, past and seed give to req, and proves the choice. It is a pure function: the same
 // arguments give the same bytes. listAll lists every service of the registry as a candidate, also those that offer
@@ -35,15 +27,15 @@ func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
 }
 
-// A visibility tells whether a principal may know of a service. It is everyService or onlyVisible.
-type visibility func(*caiov1.Principal, *contract.Service) bool
+// A visibility tells which services of a registry a principal may know of. It is everyService or onlyVisible.
+type visibility func(*contract.Registry, *caiov1.Principal) bitset.Set
 
 // everyService lets a decision consider all there are; onlyVisible those that the caller may know of: what a tenant
 // has is no other tenant's to read in a refusal or a trace, even though the rules would refuse it as well.
-func everyService(*caiov1.Principal, *contract.Service) bool { return true }
+func everyService(r *contract.Registry, _ *caiov1.Principal) bitset.Set { return r.Visible("", true) }
 
-func onlyVisible(p *caiov1.Principal, service *contract.Service) bool {
-	return identity.CanSee(p, service.Message().GetMetadata().GetTenant())
+func onlyVisible(r *contract.Registry, p *caiov1.Principal) bitset.Set {
+	return r.Visible(p.GetTenant(), identity.CanSeeAll(p))
 }
 
 // A choice is one decision on its way.
@@ -62,6 +54,7 @@ type option struct {
 	service *contract.Service
 	*caiov1.Candidate
 	price proof.Price
+	past  Record
 }
 
 // finite fails on a hard limit that is NaN or infinite: compared with, it would decide by accident. Whatever else of req
@@ -89,20 +82,20 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	c := &choice{Snapshot: s, past: past, req: req, digest: schema.Digest(raw), visible: visible, out: &caiov1.Decision{
 		Seed: seed, Objective: proof.Objective, Coefficients: proof.Coefficients(),
 	}}
-	match, err := s.Registry.Match(req, listAll)
+	match, err := s.Registry.Match(req, visible(s.Registry, req.Principal), listAll)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "match contracts", err)
 	}
 	c.out.Unlisted = int32(match.Unlisted)
-	for _, fallen := range match.Fallen {
-		if service, ok := s.Registry.Get(fallen.ServiceId); ok && visible(req.Principal, service) {
-			c.out.Candidates = append(c.out.Candidates, fallen)
-		}
+	for slot := range match.Fallen.All() {
+		service := s.Registry.Service(slot)
+		outcome, reasons := match.Why(slot)
+		c.out.Candidates = append(c.out.Candidates, &caiov1.Candidate{
+			ServiceId: service.ID(), Outcome: outcome, Reasons: reasons, ContractDigest: service.Digest(),
+		})
 	}
-	for _, service := range match.Services {
-		if !visible(req.Principal, service) {
-			continue
-		}
+	for slot := range s.Registry.ByID(match.Passed) {
+		service := s.Registry.Service(slot)
 		candidate := &caiov1.Candidate{ServiceId: service.ID(), Outcome: "eligible", ContractDigest: service.Digest()}
 		c.alive = append(c.alive, &option{service: service, Candidate: candidate, price: estimate(service.Message(), req.Intent)})
 		c.out.Candidates = append(c.out.Candidates, candidate)
@@ -171,7 +164,8 @@ func (c *choice) optimize() error {
 	scale := c.scale()
 	ranked := make([]*caiov1.Candidate, len(c.alive))
 	for i, o := range c.alive {
-		o.History = c.past(o.ServiceId)
+		o.past = c.past(o.ServiceId)
+		o.History = o.past.message()
 		o.Terms = scale.terms(o)
 		score, err := proof.Score(o.Terms)
 		if err != nil {
@@ -218,13 +212,11 @@ func (c *choice) conclude() {
 		Policies:      c.Policies.Digest(),
 		Configuration: proof.ObjectiveDigest(),
 	}
-	past := sha256.New()
-	for _, candidate := range c.out.Candidates {
-		if h := candidate.History; h != nil {
-			fmt.Fprintf(past, "%s %g %g\n", candidate.ServiceId, h.Requests, h.Failures)
-		}
+	var past []byte
+	for _, o := range c.alive { // sorted by id, as the candidates are
+		past = o.past.appendDigested(past, o.ServiceId)
 	}
-	c.out.Inputs.History = hex.EncodeToString(past.Sum(nil))
+	c.out.Inputs.History = schema.Digest(past)
 	if c.out.ServiceId == "" {
 		c.out.Error = c.nobody()
 	}

@@ -4,8 +4,6 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
-
-	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
 // history counts what became of executions, by service, since the start.
@@ -39,11 +37,11 @@ func counted(n uint64, failed bool) uint64 {
 }
 
 // of returns what is known of service; zero for one that was never executed.
-func (h *history) of(service string) *caiov1.History {
+func (h *history) of(service string) Record {
 	v, ok := h.counts.Load(service)
 	if !ok {
-		return &caiov1.History{}
+		return Record{}
 	}
 	n := v.(*atomic.Uint64).Load()
-	return &caiov1.History{Requests: float64(n & 0xffffffff), Failures: float64(n >> 32)}
+	return Record{Requests: float64(n & 0xffffffff), Failures: float64(n >> 32)}
 }

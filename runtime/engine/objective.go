@@ -49,12 +49,11 @@ func (s scale) terms(o *option) map[string]float64 {
 	if promised := proof.PromisedLatency(m); promised != nil {
 		latency = share(*promised, s.latency)
 	}
-	h := o.History
 	return map[string]float64{
 		"guarantee":   (promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,
 		"cost_score":  1 - cost,
 		"performance": 1 - latency,
-		"reliability": (h.GetRequests() - h.GetFailures() + 1) / (h.GetRequests() + 1),
+		"reliability": (o.past.Requests - o.past.Failures + 1) / (o.past.Requests + 1),
 		"cost":        cost,
 		"risk":        risk(m.GetPrivacy()),
 		"latency":     latency,

@@ -363,14 +363,29 @@ func (x *Reason) GetFacts() *structpb.Struct {
 	return nil
 }
 
-// History is what a service's past says of it. The values that were used stand in the decision, so that it can be
-// recomputed without the history.
+// History is what a service's past says of it, at the time of the request. The values that were used stand in the
+// decision, so that it can be recomputed without the history. All of them decay: an execution counts half as much after
+// each half-life (an hour, unless the server was told otherwise), so that a service is judged by how it is and not by
+// how it was. An execution that failed by the fault of its request is not counted at all.
 type History struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Executions so far, >= 0.
+	// Executions, >= 0, each counted by its age.
 	Requests float64 `protobuf:"fixed64,1,opt,name=requests,proto3" json:"requests,omitempty"`
-	// Of them, those that failed or broke a guarantee, >= 0.
-	Failures      float64 `protobuf:"fixed64,2,opt,name=failures,proto3" json:"failures,omitempty"`
+	// Of them, those that brought no result or one that broke a guarantee, >= 0.
+	Failures float64 `protobuf:"fixed64,2,opt,name=failures,proto3" json:"failures,omitempty"`
+	// Of failures, those that brought a result which broke a guarantee, >= 0. Absent: none.
+	Violations *float64 `protobuf:"fixed64,3,opt,name=violations,proto3,oneof" json:"violations,omitempty"`
+	// Median of the latency of the results that were kept, in milliseconds, > 0, true to 1/32 of itself. Absent, as the
+	// others: no result is remembered.
+	P50LatencyMs *float64 `protobuf:"fixed64,4,opt,name=p50_latency_ms,json=p50LatencyMs,proto3,oneof" json:"p50_latency_ms,omitempty"`
+	// 95th percentile of it.
+	P95LatencyMs *float64 `protobuf:"fixed64,5,opt,name=p95_latency_ms,json=p95LatencyMs,proto3,oneof" json:"p95_latency_ms,omitempty"`
+	// 99th percentile of it.
+	P99LatencyMs *float64 `protobuf:"fixed64,6,opt,name=p99_latency_ms,json=p99LatencyMs,proto3,oneof" json:"p99_latency_ms,omitempty"`
+	// Mean cost of an execution by the contract's prices and the usage, >= 0. Absent: no cost is remembered.
+	MeanCost *float64 `protobuf:"fixed64,7,opt,name=mean_cost,json=meanCost,proto3,oneof" json:"mean_cost,omitempty"`
+	// The cost's currency. Absent: no cost is remembered.
+	Currency      *string `protobuf:"bytes,8,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +432,48 @@ func (x *History) GetFailures() float64 {
 		return x.Failures
 	}
 	return 0
+}
+
+func (x *History) GetViolations() float64 {
+	if x != nil && x.Violations != nil {
+		return *x.Violations
+	}
+	return 0
+}
+
+func (x *History) GetP50LatencyMs() float64 {
+	if x != nil && x.P50LatencyMs != nil {
+		return *x.P50LatencyMs
+	}
+	return 0
+}
+
+func (x *History) GetP95LatencyMs() float64 {
+	if x != nil && x.P95LatencyMs != nil {
+		return *x.P95LatencyMs
+	}
+	return 0
+}
+
+func (x *History) GetP99LatencyMs() float64 {
+	if x != nil && x.P99LatencyMs != nil {
+		return *x.P99LatencyMs
+	}
+	return 0
+}
+
+func (x *History) GetMeanCost() float64 {
+	if x != nil && x.MeanCost != nil {
+		return *x.MeanCost
+	}
+	return 0
+}
+
+func (x *History) GetCurrency() string {
+	if x != nil && x.Currency != nil {
+		return *x.Currency
+	}
+	return ""
 }
 
 // Proof is a statement about a decision together with all that is needed to recompute whether it holds.
@@ -736,10 +793,25 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x05 \x01(\x05R\x04line\x12\x18\n" +
 	"\amessage\x18\x06 \x01(\tR\amessage\x12-\n" +
-	"\x05facts\x18\a \x01(\v2\x17.google.protobuf.StructR\x05facts\"A\n" +
+	"\x05facts\x18\a \x01(\v2\x17.google.protobuf.StructR\x05facts\"\x8d\x03\n" +
 	"\aHistory\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x01R\brequests\x12\x1a\n" +
-	"\bfailures\x18\x02 \x01(\x01R\bfailures\"\xb8\x01\n" +
+	"\bfailures\x18\x02 \x01(\x01R\bfailures\x12#\n" +
+	"\n" +
+	"violations\x18\x03 \x01(\x01H\x00R\n" +
+	"violations\x88\x01\x01\x12)\n" +
+	"\x0ep50_latency_ms\x18\x04 \x01(\x01H\x01R\fp50LatencyMs\x88\x01\x01\x12)\n" +
+	"\x0ep95_latency_ms\x18\x05 \x01(\x01H\x02R\fp95LatencyMs\x88\x01\x01\x12)\n" +
+	"\x0ep99_latency_ms\x18\x06 \x01(\x01H\x03R\fp99LatencyMs\x88\x01\x01\x12 \n" +
+	"\tmean_cost\x18\a \x01(\x01H\x04R\bmeanCost\x88\x01\x01\x12\x1f\n" +
+	"\bcurrency\x18\b \x01(\tH\x05R\bcurrency\x88\x01\x01B\r\n" +
+	"\v_violationsB\x11\n" +
+	"\x0f_p50_latency_msB\x11\n" +
+	"\x0f_p95_latency_msB\x11\n" +
+	"\x0f_p99_latency_msB\f\n" +
+	"\n" +
+	"_mean_costB\v\n" +
+	"\t_currency\"\xb8\x01\n" +
 	"\x05Proof\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12\x1a\n" +
 	"\bproperty\x18\x02 \x01(\tR\bproperty\x12\x1c\n" +
@@ -818,6 +890,7 @@ func file_caio_v1_decision_proto_init() {
 	}
 	file_caio_v1_contract_proto_init()
 	file_caio_v1_decision_proto_msgTypes[1].OneofWrappers = []any{}
+	file_caio_v1_decision_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

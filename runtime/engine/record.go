@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// Record is what a service's past says of it at one moment: what enters its score, and stands in the decision as
+// evidence. Every number is finite and >= 0. The zero Record is that of a service that was never executed.
+type Record struct {
+	Requests   float64 // executions, each counted by its age
+	Failures   float64 // of them, those that brought no result or one that broke a guarantee
+	Violations float64 // of Failures, those that brought a result
+
+	P50, P95, P99 float64 // quantiles of the latency of results that were kept, in milliseconds; 0: none is remembered
+	MeanCost      float64 // of an execution, in Currency
+	Currency      string  // empty: no cost is remembered
+}
+
+// Past tells what is known of a service's executions. It is called once for each service that is scored.
+type Past func(service string) Record
+
+// NoPast knows nothing of any service.
+func NoPast(string) Record { return Record{} }
+
+// RecordedPast returns the past as d's candidates recorded it: with it, the decision can be made again long after the
+// history has moved on.
+func RecordedPast(d *caiov1.Decision) Past {
+	records := make(map[string]Record, len(d.GetRanking()))
+	for _, candidate := range d.GetCandidates() {
+		if h := candidate.GetHistory(); h != nil {
+			records[candidate.GetServiceId()] = recorded(h)
+		}
+	}
+	return func(service string) Record { return records[service] }
+}
+
+// message returns r as a decision shows it. What is zero is absent, but for the counts that every history has.
+func (r *Record) message() *caiov1.History {
+	h := &caiov1.History{
+		Requests: r.Requests, Failures: r.Failures, Violations: known(r.Violations),
+		P50LatencyMs: known(r.P50), P95LatencyMs: known(r.P95), P99LatencyMs: known(r.P99),
+	}
+	if r.Currency != "" {
+		h.MeanCost, h.Currency = proto.Float64(r.MeanCost), proto.String(r.Currency)
+	}
+	return h
+}
+
+func known(n float64) *float64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// recorded is the inverse of message.
+func recorded(h *caiov1.History) Record {
+	return Record{
+		Requests: h.GetRequests(), Failures: h.GetFailures(), Violations: h.GetViolations(),
+		P50: h.GetP50LatencyMs(), P95: h.GetP95LatencyMs(), P99: h.GetP99LatencyMs(),
+		MeanCost: h.GetMeanCost(), Currency: h.GetCurrency(),
+	}
+}
+
+// appendDigested appends the line of service's record in what Inputs.history is the digest of: the id, executions and
+// failures, and by their names whichever other values are not zero. The lines stand in the order of the candidates. So
+// the digest covers every value that a decision was made by, and a value that joins later leaves the digests of
+// decisions without it as they were.
+func (r *Record) appendDigested(b []byte, service string) []byte {
+	b = append(b, service...)
+	b = strconv.AppendFloat(append(b, ' '), r.Requests, 'g', -1, 64)
+	b = strconv.AppendFloat(append(b, ' '), r.Failures, 'g', -1, 64)
+	for _, v := range [...]struct {
+		name  string
+		value float64
+	}{{"violations", r.Violations}, {"p50", r.P50}, {"p95", r.P95}, {"p99", r.P99}, {"cost", r.MeanCost}} {
+		if v.value != 0 {
+			b = append(append(append(b, ' '), v.name...), '=')
+			b = strconv.AppendFloat(b, v.value, 'g', -1, 64)
+		}
+	}
+	if r.Currency != "" {
+		b = append(append(b, " currency="...), r.Currency...)
+	}
+	return append(b, '\n')
+}
