@@ -22,6 +22,7 @@
 //	latency          max_latency_ms is absent, or promised_ms is present and <= max_latency_ms
 //	optimization     every score is the weighted sum of its terms, and ranking sorts by score, then by tie-break
 //	composition      composed equals the composition of the parts
+//	workflow         composed equals the composition of the parts along their needs
 //	refusal          every outcome is a step at which candidates fall, none "selected" or "eligible"
 //
 // All functions are pure and safe for concurrent use.
@@ -49,6 +50,7 @@ const (
 	Latency        = "latency"
 	Optimization   = "optimization"
 	Composition    = "composition"
+	Workflow       = "workflow"
 	Refusal        = "refusal"
 )
 
@@ -95,6 +97,9 @@ func methodOf(property string) (method, bool) {
 	case Composition:
 		return method{"composition", "composed equals the composition of parts", composed,
 			"the guarantees given for %s are those of its parts"}, true
+	case Workflow:
+		return method{"composition", "composed equals the composition of parts along their needs", joined,
+			"workflow %s promises what its steps promise together"}, true
 	case Refusal:
 		return method{"optimization", "no outcome is selected or eligible", nobodyLeft, "no service may serve%s"}, true
 	}

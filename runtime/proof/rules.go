@@ -3,9 +3,6 @@ package proof
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
-
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -26,67 +23,6 @@ func refusalsEmpty(e evidence) (bool, error) {
 	}
 	refusals, err := e.strings("refusals")
 	return len(refusals) == 0, err
-}
-
-// Composed proves that the guarantees given for a service are those of its contract. With one part composition is the
-// identity; a chain of services composes by SPEC section 1, step 7.
-func Composed(c *caiov1.Contract, given map[string]*caiov1.Guarantee) *caiov1.Proof {
-	return prove(Composition, c.GetServiceId(), fields{
-		"parts":    list([]*structpb.Value{guarantees(c.GetGuarantees())}),
-		"composed": guarantees(given),
-	})
-}
-
-func guarantees(in map[string]*caiov1.Guarantee) *structpb.Value {
-	out := make(fields, len(in))
-	for name, g := range in {
-		b := g.GetBound()
-		if b == nil {
-			b = &caiov1.Bound{}
-		}
-		out[name] = object(fields{
-			"property": text(g.GetProperty()), "type": text(b.GetType()), "value": optionalNumber(boundValue(b)),
-			"boolean": boolean(b.GetBoolean()),
-		})
-	}
-	return object(out)
-}
-
-// boundValue returns the number that b's type is about, nil for a boolean.
-func boundValue(b *caiov1.Bound) *float64 {
-	for _, n := range []*float64{b.Min, b.Max, b.Deviation, b.Ratio, b.Multiple} {
-		if n != nil {
-			return n
-		}
-	}
-	return nil
-}
-
-func composed(e evidence) (bool, error) {
-	parts, err := e.list("parts")
-	if err != nil {
-		return false, err
-	}
-	if len(parts) != 1 {
-		return false, fmt.Errorf("evidence has %d parts, want 1", len(parts))
-	}
-	part, err := asObject("parts", parts[0])
-	if err != nil {
-		return false, err
-	}
-	whole, err := e.object("composed")
-	if err != nil {
-		return false, err
-	}
-	if len(part) != len(whole) {
-		return false, nil
-	}
-	for name := range part {
-		if whole[name] == nil || !proto.Equal(part[name], whole[name]) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // NobodyLeft proves that no candidate may serve; outcomes is where each fell, by service. unlisted services offer
