@@ -53,13 +53,21 @@ func TestMatchingWhileContractsChange(t *testing.T) {
 		group.Go(func() {
 			for !done.Load() {
 				r := current.Load()
-				m, err := r.Match(request, false)
-				if err != nil || len(m.Services) != 2 || m.Services[0].Message().Version != m.Services[1].Message().Version {
-					t.Errorf("half a change: %v %v", m, err)
+				m, err := r.Match(request, nil, false)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var services []*Service
+				for slot := range r.ByID(m.Passed) {
+					services = append(services, r.Service(slot))
+				}
+				if len(services) != 2 || services[0].Message().Version != services[1].Message().Version {
+					t.Errorf("half a change: %v", services)
 					return
 				}
 				digest := r.Digest()
-				if digest != NewRegistry(m.Services...).Digest() {
+				if digest != NewRegistry(services...).Digest() {
 					t.Error("the snapshot's digest is not that of its services")
 					return
 				}

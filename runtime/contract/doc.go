@@ -23,7 +23,7 @@
 //	s, _ := contract.NewSchema()
 //	c, err := s.Parse("echo.yaml", source) // err is Faults
 //	r := contract.NewRegistry().With(&contract.Service{Contract: c, Revision: 1, Time: now})
-//	m, err := r.Match(request, false)      // m.Services match, m.Fallen say why they do not
+//	m, err := r.Match(request, nil, false) // m.Passed match, m.Fallen do not; m.Why says why
 //
 // Nothing here starts a goroutine, and everything may be used by several at once.
 package contract

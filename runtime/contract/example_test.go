@@ -32,16 +32,17 @@ func Example() {
 	match, err := registry.Match(&caiov1.Request{
 		Capabilities: []string{"chat"},
 		Guarantees:   map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(0.9)}},
-	}, false)
+	}, nil, false)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, s := range match.Services {
-		fmt.Println(s.ID(), "matches")
+	for slot := range registry.ByID(match.Passed) {
+		fmt.Println(registry.Service(slot).ID(), "matches")
 	}
-	for _, c := range match.Fallen {
-		fmt.Println(c.GetServiceId(), "fell at", c.GetOutcome()+":", c.GetReasons()[0].GetMessage())
+	for slot := range registry.ByID(match.Fallen) {
+		outcome, reasons := match.Why(slot)
+		fmt.Println(registry.Service(slot).ID(), "fell at", outcome+":", reasons[0].GetMessage())
 	}
 	// Output:
 	// careful matches

@@ -11,16 +11,16 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// Match is which services meet a request's demands on contracts, and why the others do not.
+// Match is which services meet a request's demands on contracts, and why the others do not. It belongs to one goroutine.
 type Match struct {
-	// Services meets every demand. Sorted by id.
-	Services []*Service
-	// Fallen has, for every other service that was considered, the first step it failed as outcome ("capability",
-	// "guarantee", "constraint") and everything it failed there as reasons. Sorted by id. Candidates are the caller's own,
-	// their reasons are shared among them and must not be changed.
-	Fallen []*caiov1.Candidate
-	// Unlisted counts the services that offer none of the capabilities and were not asked to be listed.
+	Passed bitset.Set // slots of the services that meet every demand
+	Fallen bitset.Set // slots of the others that were considered
+	// Unlisted counts the visible services that offer none of the capabilities and were not asked to be listed.
 	Unlisted int
+
+	registry *Registry
+	demands  *demands
+	enough   bitset.Set // services that offer the capabilities
 }
 
 // Match compares what the services promise with what a request demands, in three steps: its capabilities (all, or any
@@ -35,46 +35,39 @@ type Match struct {
 //   - constraints: requires_gpu and requires_internet false exclude services that need it. A number demands a stated
 //     limit that is at least as high; requests a minute count as a sixtieth a second.
 //
-// listAll lists the services that offer none of the capabilities, too, instead of counting them. A NaN or infinite number
-// in the demands is an error: it would decide by accident.
-func (r *Registry) Match(request *caiov1.Request, listAll bool) (Match, error) {
+// Only the services in visible, nil: all, are considered; of the others nothing is told, not even their number. listAll
+// lists the services that offer none of the capabilities, too, instead of counting them. A NaN or infinite number in the
+// demands is an error: it would decide by accident.
+func (r *Registry) Match(request *caiov1.Request, visible bitset.Set, listAll bool) (*Match, error) {
 	d, err := newDemands(request)
 	if err != nil {
-		return Match{}, err
+		return nil, err
+	}
+	if visible == nil {
+		visible = r.live
 	}
 	enough, listed := r.offering(request)
 	if listAll {
-		listed = r.live
+		listed = visible.Clone()
 	}
-	m := Match{Unlisted: len(r.order) - listed.Count()}
-	for slot := range r.byID(listed) {
-		s := r.slots[slot]
-		outcome, reasons := d.judge(s.Contract, enough.Has(slot))
-		if outcome == "" {
-			m.Services = append(m.Services, s)
-			continue
+	listed = listed.And(visible)
+	m := &Match{
+		Passed: bitset.Of(len(r.slots)), Unlisted: visible.Count() - listed.Count(), registry: r, demands: d, enough: enough,
+	}
+	for slot := range listed.All() {
+		if outcome, _ := m.Why(slot); outcome == "" {
+			m.Passed.Add(slot)
 		}
-		m.Fallen = append(m.Fallen, &caiov1.Candidate{
-			ServiceId: s.ID(), Outcome: outcome, Reasons: reasons, ContractDigest: s.Contract.Digest(),
-		})
 	}
+	m.Fallen = listed.Clone().AndNot(m.Passed)
 	return m, nil
 }
 
-// byID yields the slots of a set in the order of their services' ids: a set of ranks is in that order by itself, which
-// spares the sorting.
-func (r *Registry) byID(set bitset.Set) func(yield func(int) bool) {
-	ranks := make(bitset.Set, (len(r.order)+63)>>6)
-	for slot := range set.All() {
-		ranks.Add(int(r.rank[slot]))
-	}
-	return func(yield func(int) bool) {
-		for rank := range ranks.All() {
-			if !yield(int(r.order[rank])) {
-				return
-			}
-		}
-	}
+// Why returns, for a service in Fallen, the first step it failed ("capability", "guarantee", "constraint") and
+// everything it failed there; for one in Passed "" and nothing. The reasons are shared among the services of the match
+// and must not be changed.
+func (m *Match) Why(slot int) (outcome string, reasons []*caiov1.Reason) {
+	return m.demands.judge(m.registry.slots[slot].Contract, m.enough.Has(slot))
 }
 
 // demands is a request's demands, in an order that does not change from run to run. It belongs to one match and one

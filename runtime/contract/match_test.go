@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -56,17 +57,16 @@ func TestPromiseMeetsDemand(t *testing.T) {
 				c.Guarantees["g"] = row.promise
 			}
 			r := NewRegistry(testService(t, 1, c))
-			m, err := r.Match(&caiov1.Request{Guarantees: map[string]*caiov1.Demand{"g": row.demand}}, false)
+			m, err := r.Match(&caiov1.Request{Guarantees: map[string]*caiov1.Demand{"g": row.demand}}, nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := len(m.Services) == 1; got != row.met {
-				t.Errorf("met %v, want %v: %v", got, row.met, m.Fallen)
+			outcome, reasons := m.Why(0)
+			if got := m.Passed.Has(0); got != row.met || m.Fallen.Has(0) == row.met {
+				t.Errorf("met %v, want %v: %v", got, row.met, reasons)
 			}
-			for _, c := range m.Fallen {
-				if c.Outcome != "guarantee" || c.Reasons[0].Rule != "contract.guarantee" {
-					t.Errorf("outcome %s by %s", c.Outcome, c.Reasons[0].Rule)
-				}
+			if !row.met && (outcome != "guarantee" || reasons[0].Rule != "contract.guarantee") {
+				t.Errorf("outcome %s by %s", outcome, reasons[0].Rule)
 			}
 		})
 	}
@@ -84,11 +84,12 @@ func TestDemandNamedByPropertySaysTheType(t *testing.T) {
 	} {
 		m, err := NewRegistry(testService(t, 1, c)).Match(&caiov1.Request{
 			Guarantees: map[string]*caiov1.Demand{row.demanded: {Max: proto.Float64(50)}},
-		}, false)
-		if err != nil || len(m.Fallen) != 1 {
+		}, nil, false)
+		if err != nil || !m.Fallen.Has(0) {
 			t.Fatal(m, err)
 		}
-		if got := m.Fallen[0].Reasons[0].Message; got != row.want {
+		_, reasons := m.Why(0)
+		if got := reasons[0].Message; got != row.want {
 			t.Errorf("demand of %s:\n got %s\nwant %s", row.demanded, got, row.want)
 		}
 	}
@@ -124,12 +125,13 @@ func TestConstraintsExclude(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			r := NewRegistry(testService(t, 1, &caiov1.Contract{ServiceId: "s", Constraints: row.has}))
-			m, err := r.Match(&caiov1.Request{Constraints: row.demand}, false)
+			m, err := r.Match(&caiov1.Request{Constraints: row.demand}, nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := len(m.Services) == 1; got != row.met {
-				t.Errorf("met %v, want %v: %v", got, row.met, m.Fallen)
+			if got := m.Passed.Has(0); got != row.met || m.Fallen.Has(0) == row.met {
+				_, reasons := m.Why(0)
+				t.Errorf("met %v, want %v: %v", got, row.met, reasons)
 			}
 		})
 	}
@@ -160,17 +162,18 @@ func TestReasonsTellEverythingOfTheFirstFailedStep(t *testing.T) {
 		"constraints": {"requires_gpu": false, "context_length": 60}}`), request); err != nil {
 		t.Fatal(err)
 	}
-	m, err := r.Match(request, true)
+	m, err := r.Match(request, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for _, s := range m.Services {
-		got.WriteString(s.ID() + " matches\n")
+	for slot := range r.ByID(m.Passed) {
+		got.WriteString(r.Service(slot).ID() + " matches\n")
 	}
-	for _, c := range m.Fallen {
-		got.WriteString(c.ServiceId + " " + c.Outcome + "\n")
-		for _, reason := range c.Reasons {
+	for slot := range r.ByID(m.Fallen) {
+		outcome, reasons := m.Why(slot)
+		got.WriteString(r.Service(slot).ID() + " " + outcome + "\n")
+		for _, reason := range reasons {
 			facts, err := schema.JSON(reason.Facts)
 			if err != nil {
 				t.Fatal(err)
@@ -198,9 +201,9 @@ f-other capability
 	if got.String() != want {
 		t.Errorf("got\n%swant\n%s", got.String(), want)
 	}
-	m, err = r.Match(request, false)
-	if err != nil || m.Unlisted != 1 || len(m.Fallen) != 4 {
-		t.Errorf("unlisted %d, fallen %d, %v; want 1 and 4: only f-other offers nothing of what is asked", m.Unlisted, len(m.Fallen), err)
+	m, err = r.Match(request, nil, false)
+	if err != nil || m.Unlisted != 1 || m.Fallen.Count() != 4 {
+		t.Errorf("unlisted %d, fallen %d, %v; want 1 and 4: only f-other offers nothing of what is asked", m.Unlisted, m.Fallen.Count(), err)
 	}
 }
 
@@ -211,7 +214,7 @@ func TestNumbersThatAreNotFiniteAreErrors(t *testing.T) {
 			"guarantees.accuracy.min":         {Guarantees: map[string]*caiov1.Demand{"accuracy": {Min: &bad}}},
 			"constraints.requests_per_second": {Constraints: &caiov1.Demands{RequestsPerSecond: &bad}},
 		} {
-			if _, err := r.Match(q, false); err == nil || !strings.Contains(err.Error(), want) {
+			if _, err := r.Match(q, nil, false); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v: error %v, want one about %s", bad, err, want)
 			}
 		}
@@ -229,10 +232,10 @@ func TestNearestNames(t *testing.T) {
 		}
 	}
 	r := NewRegistry(testService(t, 1, &caiov1.Contract{ServiceId: "s", Capabilities: []*caiov1.Capability{{Type: "language_detection"}}}))
-	if got := r.NearestCapability("language_detecton", func(*Service) bool { return true }); got != "language_detection" {
+	if got := r.NearestCapability("language_detecton", r.Live()); got != "language_detection" {
 		t.Errorf("nearest capability %q", got)
 	}
-	if got := r.NearestCapability("language_detecton", func(*Service) bool { return false }); got != "" {
+	if got := r.NearestCapability("language_detecton", bitset.Set{}); got != "" {
 		t.Errorf("nearest capability %q of a service that may not be seen", got)
 	}
 }

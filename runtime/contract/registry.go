@@ -35,6 +35,7 @@ type Registry struct {
 	order        []int32               // slots by service id
 	rank         []int32               // of each slot in order; -1: free
 	capabilities map[string]bitset.Set // services that offer a capability; no empty sets
+	tenants      map[string]bitset.Set // services of a tenant, "": of none; no empty sets
 
 	digestOnce sync.Once
 	digest     string
@@ -43,7 +44,7 @@ type Registry struct {
 // NewRegistry returns a snapshot with the given services; of two with one id the later counts. It is the quick way to
 // begin with many. The registry's revision is the highest of theirs.
 func NewRegistry(services ...*Service) *Registry {
-	r := &Registry{capabilities: map[string]bitset.Set{}}
+	r := &Registry{capabilities: map[string]bitset.Set{}, tenants: map[string]bitset.Set{}}
 	at := make(map[string]int, len(services))
 	for _, s := range services {
 		if slot, again := at[s.ID()]; again {
@@ -61,6 +62,8 @@ func NewRegistry(services ...*Service) *Registry {
 		for _, capability := range s.Message().GetCapabilities() {
 			r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].Add(slot)
 		}
+		tenant := s.Message().GetMetadata().GetTenant()
+		r.tenants[tenant] = r.tenants[tenant].Add(slot)
 	}
 	slices.SortFunc(r.order, func(a, b int32) int {
 		if r.slots[a].ID() < r.slots[b].ID() {
@@ -76,7 +79,7 @@ func NewRegistry(services ...*Service) *Registry {
 func (r *Registry) clone() *Registry {
 	return &Registry{
 		revision: r.revision, slots: slices.Clone(r.slots), live: r.live.Clone(), order: slices.Clone(r.order),
-		capabilities: maps.Clone(r.capabilities),
+		capabilities: maps.Clone(r.capabilities), tenants: maps.Clone(r.tenants),
 	}
 }
 
@@ -139,6 +142,8 @@ func (r *Registry) index(slot int) {
 	for _, capability := range r.slots[slot].Message().GetCapabilities() {
 		r.capabilities[capability.GetType()] = r.capabilities[capability.GetType()].With(slot)
 	}
+	tenant := r.slots[slot].Message().GetMetadata().GetTenant()
+	r.tenants[tenant] = r.tenants[tenant].With(slot)
 }
 
 // unindex leaves no empty set behind: a registry must not remember every name it ever saw.
@@ -150,6 +155,12 @@ func (r *Registry) unindex(slot int) {
 		} else {
 			r.capabilities[capability.GetType()] = left
 		}
+	}
+	tenant := r.slots[slot].Message().GetMetadata().GetTenant()
+	if left := r.tenants[tenant].Without(slot); left.Empty() {
+		delete(r.tenants, tenant)
+	} else {
+		r.tenants[tenant] = left
 	}
 }
 
@@ -170,6 +181,57 @@ func (r *Registry) Get(id string) (*Service, bool) {
 		return nil, false
 	}
 	return r.slots[r.order[rank]], true
+}
+
+// Slots returns the bound of all slots: each is below it.
+func (r *Registry) Slots() int { return len(r.slots) }
+
+// Service returns the service in slot; nil: the slot is free. slot must be below Slots.
+func (r *Registry) Service(slot int) *Service { return r.slots[slot] }
+
+// Slot returns the slot of the service of that id.
+func (r *Registry) Slot(id string) (slot int, ok bool) {
+	rank, there := r.find(id)
+	if !there {
+		return 0, false
+	}
+	return int(r.order[rank]), true
+}
+
+// Live returns the slots that are taken. Shared: it must not be changed.
+func (r *Registry) Live() bitset.Set { return r.live }
+
+// Visible returns the slots of the services that somebody of tenant may know of: those of no tenant, and its own; all:
+// of every tenant. Shared: it must not be changed. Never nil, which Match takes for everybody.
+func (r *Registry) Visible(tenant string, all bool) bitset.Set {
+	shared, own := r.tenants[""], r.tenants[tenant]
+	switch {
+	case all && r.live != nil:
+		return r.live
+	case !all && len(shared) > 0 && len(own) > 0 && tenant != "":
+		return shared.Clone().Or(own)
+	case !all && len(shared) > 0:
+		return shared
+	case !all && len(own) > 0:
+		return own
+	}
+	return bitset.Set{}
+}
+
+// ByID yields the slots of set, which must all be taken, in the order of their services' ids: a set of ranks is in that
+// order by itself, which spares the sorting.
+func (r *Registry) ByID(set bitset.Set) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		ranks := bitset.Of(len(r.order))
+		for slot := range set.All() {
+			ranks.Add(int(r.rank[slot]))
+		}
+		for rank := range ranks.All() {
+			if !yield(int(r.order[rank])) {
+				return
+			}
+		}
+	}
 }
 
 // Len returns how many services there are.
@@ -203,16 +265,13 @@ func (r *Registry) Digest() string {
 	return r.digest
 }
 
-// NearestCapability returns the capability on offer that comes nearest to name, "" if none is near. Only what a visible
-// service offers counts: a hint must not name what its reader may not know of.
-func (r *Registry) NearestCapability(name string, visible func(*Service) bool) string {
+// NearestCapability returns the capability on offer that comes nearest to name, "" if none is near. Only what a service
+// in visible offers counts: a hint must not name what its reader may not know of.
+func (r *Registry) NearestCapability(name string, visible bitset.Set) string {
 	var offered []string
 	for capability, slots := range r.capabilities {
-		for slot := range slots.All() {
-			if visible(r.slots[slot]) {
-				offered = append(offered, capability)
-				break
-			}
+		if slots.Intersects(visible) {
+			offered = append(offered, capability)
 		}
 	}
 	slices.Sort(offered)

@@ -112,6 +112,19 @@ func compareRegistry(t *testing.T, r *Registry, model map[string]*Service) {
 		if got, ok := r.Get(id); !ok || got != want {
 			t.Fatalf("%s: got %v, want the one put in last", id, got)
 		}
+		if slot, ok := r.Slot(id); !ok || slot >= r.Slots() || !r.Live().Has(slot) || r.Service(slot) != want {
+			t.Fatalf("%s: slot %d of %d holds %v", id, slot, r.Slots(), r.Service(slot))
+		}
+	}
+	byID := []string{}
+	for slot := range r.ByID(r.Live()) {
+		byID = append(byID, r.Service(slot).ID())
+	}
+	if !slices.Equal(byID, idsOf(r)) {
+		t.Fatalf("by id: %v", byID)
+	}
+	if _, ok := r.Slot("nobody"); ok {
+		t.Fatal("found the slot of a service that was never there")
 	}
 	if _, ok := r.Get("nobody"); ok {
 		t.Fatal("found a service that was never there")
@@ -150,18 +163,22 @@ func randomRequest(random *rand.Rand) *caiov1.Request {
 
 func compareMatch(t *testing.T, r *Registry, model map[string]*Service, q *caiov1.Request, listAll bool) {
 	t.Helper()
-	m, err := r.Match(q, listAll)
+	m, err := r.Match(q, nil, listAll)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, s := range m.Services {
-		got[s.ID()] = "matches"
+	for slot := range m.Passed.All() {
+		got[r.Service(slot).ID()] = "matches"
+		if outcome, reasons := m.Why(slot); outcome != "" || len(reasons) > 0 {
+			t.Fatalf("%s passed in spite of %v", r.Service(slot).ID(), reasons)
+		}
 	}
-	for _, c := range m.Fallen {
-		got[c.ServiceId] = c.Outcome
-		if len(c.Reasons) == 0 {
-			t.Fatalf("%s fell without a reason", c.ServiceId)
+	for slot := range m.Fallen.All() {
+		outcome, reasons := m.Why(slot)
+		got[r.Service(slot).ID()] = outcome
+		if len(reasons) == 0 {
+			t.Fatalf("%s fell without a reason", r.Service(slot).ID())
 		}
 	}
 	unlisted := 0
@@ -179,23 +196,9 @@ func compareMatch(t *testing.T, r *Registry, model map[string]*Service, q *caiov
 			t.Fatalf("%s: %q, want %q, for %v of %v", id, got[id], want, q, s.Message())
 		}
 	}
-	if unlisted != m.Unlisted || len(m.Services)+len(m.Fallen)+m.Unlisted != len(model) {
+	if unlisted != m.Unlisted || m.Passed.Count()+m.Fallen.Count()+m.Unlisted != len(model) {
 		t.Fatalf("%d unlisted, want %d", m.Unlisted, unlisted)
 	}
-	if !slices.IsSortedFunc(m.Services, func(a, b *Service) int { return compareText(a.ID(), b.ID()) }) ||
-		!slices.IsSortedFunc(m.Fallen, func(a, b *caiov1.Candidate) int { return compareText(a.ServiceId, b.ServiceId) }) {
-		t.Fatal("not sorted by id")
-	}
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // plainOutcome is the rule book written down a second time, for the demands that randomRequest makes. "none": offers
@@ -244,7 +247,7 @@ func TestOfTwoServicesWithOneIDTheLaterCounts(t *testing.T) {
 		if r.Revision() != 4 {
 			t.Errorf("%s: revision %d, want 4, the highest seen", name, r.Revision())
 		}
-		if r.NearestCapability("chat", func(*Service) bool { return true }) == "chat" {
+		if r.NearestCapability("chat", r.Live()) == "chat" {
 			t.Errorf("%s: the capability of the replaced contract is still on offer", name)
 		}
 	}
@@ -333,11 +336,57 @@ func BenchmarkMatch(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := r.Match(q, false); err != nil {
+					if _, err := r.Match(q, nil, false); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 		}
+	}
+}
+
+// TestMatchTellsNothingOfWhatIsNotVisible: not who there is, nor how many.
+func TestMatchTellsNothingOfWhatIsNotVisible(t *testing.T) {
+	service := func(id, tenant, capability string) *Service {
+		return testService(t, 1, &caiov1.Contract{
+			ServiceId: id, Metadata: &caiov1.Metadata{Tenant: tenant}, Capabilities: []*caiov1.Capability{{Type: capability}},
+		})
+	}
+	r := NewRegistry().With(service("shared", "", "chat")).With(service("a-chat", "a", "chat")).With(service("a-code", "a", "code")).
+		With(service("b-chat", "b", "chat")).With(service("b-code", "b", "code"))
+	request := &caiov1.Request{Capabilities: []string{"chat"}, Guarantees: map[string]*caiov1.Demand{"accuracy": {}}}
+	for _, row := range []struct {
+		name     string
+		registry *Registry
+		tenant   string
+		all      bool
+		fallen   []string
+		unlisted int
+	}{
+		{"a tenant's user", r, "a", false, []string{"a-chat", "shared"}, 1},
+		{"of no tenant", r, "", false, []string{"shared"}, 0},
+		{"of a tenant without services", r, "c", false, []string{"shared"}, 0},
+		{"who looks after all", r, "", true, []string{"a-chat", "b-chat", "shared"}, 2},
+		{"a tenant's user, nothing is shared", r.Without("shared"), "a", false, []string{"a-chat"}, 1},
+		{"of no tenant, nothing is shared", r.Without("shared"), "", false, nil, 0},
+		{"of another tenant, nothing is shared", r.Without("shared"), "c", false, nil, 0},
+	} {
+		m, err := row.registry.Match(request, row.registry.Visible(row.tenant, row.all), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fallen []string
+		for slot := range row.registry.ByID(m.Fallen) {
+			fallen = append(fallen, row.registry.Service(slot).ID())
+		}
+		if !slices.Equal(fallen, row.fallen) || !m.Passed.Empty() || m.Unlisted != row.unlisted {
+			t.Errorf("%s: fallen %v, unlisted %d; want %v, %d", row.name, fallen, m.Unlisted, row.fallen, row.unlisted)
+		}
+		if row.registry.Visible(row.tenant, row.all) == nil {
+			t.Errorf("%s: visible is nil, which would be everybody", row.name)
+		}
+	}
+	if NewRegistry().Visible("", true) == nil {
+		t.Error("of no service: nil is visible")
 	}
 }

@@ -35,7 +35,7 @@ type visibility func(*contract.Registry, *caiov1.Principal) bitset.Set
 func everyService(r *contract.Registry, _ *caiov1.Principal) bitset.Set { return r.Visible("", true) }
 
 func onlyVisible(r *contract.Registry, p *caiov1.Principal) bitset.Set {
-	return r.Visible(p.GetTenant(), identity.CanSeeAll(p))
+	return r.Visible(p.GetTenant(), identity.CanReadAllTraces(p))
 }
 
 // A choice is one decision on its way.

@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -63,7 +62,7 @@ func (c *choice) nobodyOffers() string {
 		return "there is no service"
 	}
 	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
-	visible := func(service *contract.Service) bool { return c.visible(c.req.Principal, service) }
+	visible := c.visible(c.Registry, c.req.Principal)
 	for _, asked := range c.req.Capabilities {
 		if near := c.Registry.NearestCapability(asked, visible); near != "" && near != asked {
 			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)

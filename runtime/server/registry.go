@@ -103,20 +103,21 @@ func (r *registry) Discover(ctx context.Context, req *connect.Request[caiov1.Dis
 	}
 	// One snapshot for both: a service that goes meanwhile must not be looked up in a registry without it.
 	services := r.engine.Snapshot().Registry
-	match, err := services.Match(request, true)
+	p := callerOf(ctx).principal
+	match, err := services.Match(request, services.Visible(p.GetTenant(), identity.CanReadAllTraces(p)), true)
 	if err != nil {
 		return nil, newError(codeInvalidRequest, stageRegistry, "match contracts: "+err.Error(), hintSchema)
 	}
 	response := &caiov1.DiscoverResponse{}
-	for _, service := range match.Services {
-		if visible(ctx, service) {
-			response.Services = append(response.Services, message(service))
-		}
+	for slot := range services.ByID(match.Passed) {
+		response.Services = append(response.Services, message(services.Service(slot)))
 	}
-	for _, fallen := range match.Fallen {
-		if service, ok := services.Get(fallen.GetServiceId()); ok && visible(ctx, service) {
-			response.Mismatches = append(response.Mismatches, fallen)
-		}
+	for slot := range services.ByID(match.Fallen) {
+		fallen := services.Service(slot)
+		outcome, reasons := match.Why(slot)
+		response.Mismatches = append(response.Mismatches, &caiov1.Candidate{
+			ServiceId: fallen.ID(), Outcome: outcome, Reasons: reasons, ContractDigest: fallen.Digest(),
+		})
 	}
 	return connect.NewResponse(response), nil
 }
