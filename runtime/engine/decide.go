@@ -161,10 +161,12 @@ func (c *choice) bury() {
 
 // optimize scores those that are left and puts the best first.
 func (c *choice) optimize() error {
+	for _, o := range c.alive {
+		o.past = c.past(o.ServiceId)
+	}
 	scale := c.scale()
 	ranked := make([]*caiov1.Candidate, len(c.alive))
 	for i, o := range c.alive {
-		o.past = c.past(o.ServiceId)
 		o.History = o.past.message()
 		o.Terms = scale.terms(o)
 		score, err := proof.Score(o.Terms)

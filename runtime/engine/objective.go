@@ -18,7 +18,7 @@ func (c *choice) scale() scale {
 			s.cost = max(s.cost, o.price.Cost)
 		}
 		if promised := proof.PromisedLatency(o.service.Message()); promised != nil {
-			s.latency = max(s.latency, *promised)
+			s.latency = max(s.latency, o.past.latency(*promised))
 		}
 	}
 	if c.req.Budget != nil {
@@ -35,9 +35,11 @@ func (c *choice) scale() scale {
 //	guarantee    mean of the promised accuracy and availability; what is not promised counts as 0
 //	cost         estimated cost as a share of the scale; an unknown cost counts as the whole
 //	cost_score   1 - cost
-//	latency      promised latency as a share of the scale; no promise counts as the whole
+//	latency      promised latency, or the observed one if it is larger, as a share of the scale; no promise counts as the
+//	             whole. Observed is the 95th percentile, once ten results stand behind it: see Record.latency
 //	performance  1 - latency
-//	reliability  share of past executions that brought a kept result, counting one success in advance
+//	reliability  share of past executions that neither failed nor broke a guarantee, each counted by its age, and one
+//	             success counted in advance: (requests - failures + 1) / (requests + 1)
 //	risk         how far from the caller data travels: on_device 0, local 1/4, region 1/2, cloud 1; halved if encrypted
 func (s scale) terms(o *option) map[string]float64 {
 	m := o.service.Message()
@@ -47,7 +49,7 @@ func (s scale) terms(o *option) map[string]float64 {
 	}
 	latency := 1.0
 	if promised := proof.PromisedLatency(m); promised != nil {
-		latency = share(*promised, s.latency)
+		latency = share(o.past.latency(*promised), s.latency)
 	}
 	return map[string]float64{
 		"guarantee":   (promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,

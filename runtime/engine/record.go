@@ -15,9 +15,26 @@ type Record struct {
 	Failures   float64 // of them, those that brought no result or one that broke a guarantee
 	Violations float64 // of Failures, those that brought a result
 
-	P50, P95, P99 float64 // quantiles of the latency of results that were kept, in milliseconds; 0: none is remembered
-	MeanCost      float64 // of an execution, in Currency
-	Currency      string  // empty: no cost is remembered
+	// Quantiles of the latency of results, in milliseconds, true to 1/32 of themselves; 0: none is remembered. A result
+	// that broke a guarantee is among them only if it came no faster than P95: no violation makes a service look faster.
+	P50, P95, P99 float64
+
+	MeanCost float64 // of an execution, in Currency
+	Currency string  // empty: no cost is remembered
+}
+
+// enough is how many results, counted by their age, must stand behind an observed latency for it to be believed: the 95th
+// percentile of fewer is hardly more than the slowest of them.
+const enough = 10
+
+// latency returns by what latency, in milliseconds, a service that promises promised is measured: the larger of that and
+// the 95th percentile of what was observed. A service gains nothing by being faster than it promises, for a promise is
+// what a caller can hold it to; being slower costs it at once.
+func (r *Record) latency(promised float64) float64 {
+	if r.Requests-r.Failures+r.Violations < enough {
+		return promised
+	}
+	return max(promised, r.P95)
 }
 
 // Past tells what is known of a service's executions. It is called once for each service that is scored.

@@ -375,8 +375,8 @@ type History struct {
 	Failures float64 `protobuf:"fixed64,2,opt,name=failures,proto3" json:"failures,omitempty"`
 	// Of failures, those that brought a result which broke a guarantee, >= 0. Absent: none.
 	Violations *float64 `protobuf:"fixed64,3,opt,name=violations,proto3,oneof" json:"violations,omitempty"`
-	// Median of the latency of the results that were kept, in milliseconds, > 0, true to 1/32 of itself. Absent, as the
-	// others: no result is remembered.
+	// Median of the latency of results, in milliseconds, > 0, true to 1/32 of itself. A result that broke a guarantee
+	// enters only if it came no faster than the 95th percentile. Absent, as the others: no result is remembered.
 	P50LatencyMs *float64 `protobuf:"fixed64,4,opt,name=p50_latency_ms,json=p50LatencyMs,proto3,oneof" json:"p50_latency_ms,omitempty"`
 	// 95th percentile of it.
 	P95LatencyMs *float64 `protobuf:"fixed64,5,opt,name=p95_latency_ms,json=p95LatencyMs,proto3,oneof" json:"p95_latency_ms,omitempty"`
