@@ -46,7 +46,11 @@ type Trace struct {
 	// Why there was no result. Absent: there was.
 	Error *Error `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
 	// Service that answered. Empty: none.
-	ServiceId     string `protobuf:"bytes,10,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	ServiceId string `protobuf:"bytes,10,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	// The workflow this is the trace of. Absent: it is one of a single request.
+	Workflow *WorkflowTrace `protobuf:"bytes,11,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	// The workflow that this request was a step of. Absent: of none.
+	Step          *StepOf `protobuf:"bytes,12,opt,name=step,proto3" json:"step,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,6 +153,20 @@ func (x *Trace) GetServiceId() string {
 		return x.ServiceId
 	}
 	return ""
+}
+
+func (x *Trace) GetWorkflow() *WorkflowTrace {
+	if x != nil {
+		return x.Workflow
+	}
+	return nil
+}
+
+func (x *Trace) GetStep() *StepOf {
+	if x != nil {
+		return x.Step
+	}
+	return nil
 }
 
 // Attempt is the execution of one candidate.
@@ -712,7 +730,7 @@ var File_caio_v1_trace_proto protoreflect.FileDescriptor
 
 const file_caio_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x13caio/v1/trace.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x02\n" +
+	"\x13caio/v1/trace.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x16caio/v1/workflow.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
 	"\x05Trace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1f\n" +
@@ -726,7 +744,9 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\x05error\x18\t \x01(\v2\x0e.caio.v1.ErrorR\x05error\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\n" +
-	" \x01(\tR\tserviceId\"\xa2\x02\n" +
+	" \x01(\tR\tserviceId\x122\n" +
+	"\bworkflow\x18\v \x01(\v2\x16.caio.v1.WorkflowTraceR\bworkflow\x12#\n" +
+	"\x04step\x18\f \x01(\v2\x0f.caio.v1.StepOfR\x04step\"\xa2\x02\n" +
 	"\aAttempt\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12.\n" +
@@ -804,7 +824,9 @@ var file_caio_v1_trace_proto_goTypes = []any{
 	(*Request)(nil),                  // 10: caio.v1.Request
 	(*Decision)(nil),                 // 11: caio.v1.Decision
 	(*Error)(nil),                    // 12: caio.v1.Error
-	(*Reason)(nil),                   // 13: caio.v1.Reason
+	(*WorkflowTrace)(nil),            // 13: caio.v1.WorkflowTrace
+	(*StepOf)(nil),                   // 14: caio.v1.StepOf
+	(*Reason)(nil),                   // 15: caio.v1.Reason
 }
 var file_caio_v1_trace_proto_depIdxs = []int32{
 	9,  // 0: caio.v1.Trace.time:type_name -> google.protobuf.Timestamp
@@ -812,25 +834,27 @@ var file_caio_v1_trace_proto_depIdxs = []int32{
 	11, // 2: caio.v1.Trace.decision:type_name -> caio.v1.Decision
 	1,  // 3: caio.v1.Trace.attempts:type_name -> caio.v1.Attempt
 	12, // 4: caio.v1.Trace.error:type_name -> caio.v1.Error
-	9,  // 5: caio.v1.Attempt.time:type_name -> google.protobuf.Timestamp
-	2,  // 6: caio.v1.Attempt.observed:type_name -> caio.v1.Observed
-	12, // 7: caio.v1.Attempt.error:type_name -> caio.v1.Error
-	3,  // 8: caio.v1.Attempt.violations:type_name -> caio.v1.Violation
-	13, // 9: caio.v1.Violation.reason:type_name -> caio.v1.Reason
-	0,  // 10: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
-	4,  // 11: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
-	9,  // 12: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
-	9,  // 13: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
-	4,  // 14: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
-	5,  // 15: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
-	7,  // 16: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
-	6,  // 17: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
-	8,  // 18: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
-	17, // [17:19] is the sub-list for method output_type
-	15, // [15:17] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	13, // 5: caio.v1.Trace.workflow:type_name -> caio.v1.WorkflowTrace
+	14, // 6: caio.v1.Trace.step:type_name -> caio.v1.StepOf
+	9,  // 7: caio.v1.Attempt.time:type_name -> google.protobuf.Timestamp
+	2,  // 8: caio.v1.Attempt.observed:type_name -> caio.v1.Observed
+	12, // 9: caio.v1.Attempt.error:type_name -> caio.v1.Error
+	3,  // 10: caio.v1.Attempt.violations:type_name -> caio.v1.Violation
+	15, // 11: caio.v1.Violation.reason:type_name -> caio.v1.Reason
+	0,  // 12: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
+	4,  // 13: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
+	9,  // 14: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
+	9,  // 15: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
+	4,  // 16: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
+	5,  // 17: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
+	7,  // 18: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
+	6,  // 19: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
+	8,  // 20: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
+	19, // [19:21] is the sub-list for method output_type
+	17, // [17:19] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_trace_proto_init() }
@@ -840,6 +864,7 @@ func file_caio_v1_trace_proto_init() {
 	}
 	file_caio_v1_decision_proto_init()
 	file_caio_v1_request_proto_init()
+	file_caio_v1_workflow_proto_init()
 	file_caio_v1_trace_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
