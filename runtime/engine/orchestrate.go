@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +61,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 		err.Detail.Candidates = decision.Candidates
 		return nil, w.end(ctx, "refused", err)
 	}
-	result, err := w.execute(ctx, emit)
+	result, err := w.execute(ctx, slices.Values(decision.Ranking), emit)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -140,12 +142,12 @@ func (w *walk) since(start time.Time) float64 {
 	return float64(w.opts.Now().Sub(start).Microseconds()) / 1000
 }
 
-// execute tries the candidates, best first, until one brings a result that is kept.
-func (w *walk) execute(ctx context.Context, emit Emit) (*caiov1.Result, error) {
+// execute tries candidates, at least one, in their order until one brings a result that is kept.
+func (w *walk) execute(ctx context.Context, candidates iter.Seq[string], emit Emit) (*caiov1.Result, error) {
 	ctx, cancel := w.withDeadline(ctx)
 	defer cancel()
 	var last *Error
-	for _, id := range w.trace.Decision.Ranking {
+	for id := range candidates {
 		result, next, err := w.attempt(ctx, id, emit)
 		if err == nil {
 			w.trace.ServiceId = id

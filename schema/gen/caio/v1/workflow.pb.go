@@ -722,7 +722,10 @@ type StepOf struct {
 	// Name of the workflow.
 	Workflow string `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
 	// The step.
-	Step          string `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	Step string `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	// The service that was to do it, and was tried first: the best by the decision of those with which the whole keeps what
+	// is demanded of it. Empty: none.
+	ServiceId     string `protobuf:"bytes,4,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,6 +777,13 @@ func (x *StepOf) GetWorkflow() string {
 func (x *StepOf) GetStep() string {
 	if x != nil {
 		return x.Step
+	}
+	return ""
+}
+
+func (x *StepOf) GetServiceId() string {
+	if x != nil {
+		return x.ServiceId
 	}
 	return ""
 }
@@ -1206,11 +1216,13 @@ const file_caio_v1_workflow_proto_rawDesc = "" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x04 \x01(\tR\tserviceId\x12\x14\n" +
-	"\x05needs\x18\x05 \x03(\tR\x05needs\"d\n" +
+	"\x05needs\x18\x05 \x03(\tR\x05needs\"\x83\x01\n" +
 	"\x06StepOf\x12*\n" +
 	"\x11workflow_trace_id\x18\x01 \x01(\tR\x0fworkflowTraceId\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x12\n" +
-	"\x04step\x18\x03 \x01(\tR\x04step\"\xde\x01\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x1d\n" +
+	"\n" +
+	"service_id\x18\x04 \x01(\tR\tserviceId\"\xde\x01\n" +
 	"\n" +
 	"StepResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
