@@ -1,0 +1,89 @@
+package field
+
+import "fmt"
+
+// Mask says which components of a spectrum are kept, one entry each. High and Low make the two masks of a cutoff; any
+// other is as good.
+type Mask []bool
+
+// High returns the mask of dimension d that keeps the frequencies with |omega| > cutoff. The cutoff is in [0, 1/2] cycles
+// per sample: at 0 everything but the constant is high, at 1/2 nothing is.
+func High(d int, cutoff float64) (Mask, error) {
+	if d < 1 || d > MaxDimension {
+		return nil, fmt.Errorf("mask of dimension %d: a field has 1 to %d components", d, MaxDimension)
+	}
+	if !(cutoff >= 0 && cutoff <= .5) {
+		return nil, fmt.Errorf("cutoff: %v is not in [0, 0.5] cycles per sample", cutoff)
+	}
+	m := make(Mask, d)
+	for k := range m {
+		m[k] = float64(min(k, d-k))/float64(d) > cutoff
+	}
+	return m, nil
+}
+
+// Low returns the mask of what High leaves out.
+func Low(d int, cutoff float64) (Mask, error) {
+	high, err := High(d, cutoff)
+	if err != nil {
+		return nil, err
+	}
+	return high.Not(), nil
+}
+
+// Not returns the mask that keeps what m does not.
+func (m Mask) Not() Mask {
+	out := make(Mask, len(m))
+	for k, kept := range m {
+		out[k] = !kept
+	}
+	return out
+}
+
+// Project returns P v = F^-1 M F v: what v has in the frequencies that m keeps. P is idempotent and self-adjoint, and
+// the projections by m and by m.Not() add up to v.
+func (t *Transform) Project(v Vector, m Mask) Vector {
+	mustBe(len(m), t.d)
+	spectrum := t.Forward(v)
+	for k, kept := range m {
+		if !kept {
+			spectrum[k] = 0
+		}
+	}
+	return t.Inverse(spectrum)
+}
+
+// Intensity returns ||P v||^2, the energy of v in the frequencies that m keeps: I where v is an intent and m high.
+func (t *Transform) Intensity(v Vector, m Mask) float64 {
+	mustBe(len(m), t.d)
+	var sum float64
+	for k, c := range t.Forward(v) {
+		if m[k] {
+			sum += energy(c)
+		}
+	}
+	return sum
+}
+
+// MatchedFilter returns ||E^H v||^2, the energy that v has along the columns of E: I in its other definition. Columns
+// count by their direction only, so that a longer one gains nothing, and a zero one is nothing; with one column, or
+// orthogonal ones, the result is at most the energy of v.
+func MatchedFilter(v Vector, columns ...Vector) float64 {
+	var sum float64
+	for _, column := range columns {
+		if length := column.Norm(); length > 0 {
+			sum += energy(over(Inner(column, v), length))
+		}
+	}
+	return sum
+}
+
+// Conductivity returns kappa = ||P v|| / ||v||, in [0, 1]: which share of v's length the frequencies that m keeps let
+// through. 0 for a zero field.
+func (t *Transform) Conductivity(v Vector, m Mask) float64 {
+	whole := v.Energy()
+	if whole == 0 {
+		return 0
+	}
+	return min(1, root(t.Intensity(v, m)/whole))
+}
