@@ -165,37 +165,35 @@ func (c *choice) optimize() error {
 		o.past = c.past(o.ServiceId)
 	}
 	scale := c.scale()
-	ranked := make([]*caiov1.Candidate, len(c.alive))
+	ranked := make([]proof.Scored, len(c.alive))
 	for i, o := range c.alive {
 		o.History = o.past.message()
-		o.Terms = scale.terms(o)
-		score, err := proof.Score(o.Terms)
+		terms := scale.terms(o)
+		score, err := terms.Score()
 		if err != nil {
 			return fail("INTERNAL", "decide", "score "+o.ServiceId, err)
 		}
-		o.Score = &score
-		ranked[i] = o.Candidate
+		o.Score, o.Terms = &score, terms.Map()
+		ranked[i] = proof.Scored{Service: o.ServiceId, Score: score, Terms: &terms}
 	}
 	proof.Rank(ranked, c.out.Seed)
 	for _, candidate := range ranked {
-		c.out.Ranking = append(c.out.Ranking, candidate.ServiceId)
-	}
-	if len(ranked) > 0 {
-		ranked[0].Outcome = "selected"
-		c.out.ServiceId = ranked[0].ServiceId
+		c.out.Ranking = append(c.out.Ranking, candidate.Service)
 	}
 	c.prove(ranked)
 	return nil
 }
 
 // prove adds the proofs, in the order of the steps, about the service chosen, or that there is none.
-func (c *choice) prove(ranked []*caiov1.Candidate) {
+func (c *choice) prove(ranked []proof.Scored) {
 	if len(ranked) == 0 {
 		c.out.Proofs = []*caiov1.Proof{proof.NobodyLeft(c.out.Candidates, c.out.Unlisted)}
 		return
 	}
-	i := slices.IndexFunc(c.alive, func(o *option) bool { return o.ServiceId == ranked[0].ServiceId })
+	i := slices.IndexFunc(c.alive, func(o *option) bool { return o.ServiceId == ranked[0].Service })
 	chosen := c.alive[i]
+	chosen.Outcome = "selected"
+	c.out.ServiceId = chosen.ServiceId
 	m := chosen.service.Message()
 	c.out.Guarantees = m.GetGuarantees()
 	c.out.Proofs = append(c.out.Proofs, proof.Match(m, c.req))

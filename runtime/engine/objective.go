@@ -41,7 +41,7 @@ func (c *choice) scale() scale {
 //	reliability  share of past executions that neither failed nor broke a guarantee, each counted by its age, and one
 //	             success counted in advance: (requests - failures + 1) / (requests + 1)
 //	risk         how far from the caller data travels: on_device 0, local 1/4, region 1/2, cloud 1; halved if encrypted
-func (s scale) terms(o *option) map[string]float64 {
+func (s scale) terms(o *option) proof.Terms {
 	m := o.service.Message()
 	cost := 1.0
 	if o.price.Known {
@@ -51,14 +51,14 @@ func (s scale) terms(o *option) map[string]float64 {
 	if promised := proof.PromisedLatency(m); promised != nil {
 		latency = share(o.past.latency(*promised), s.latency)
 	}
-	return map[string]float64{
-		"guarantee":   (promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,
-		"cost_score":  1 - cost,
-		"performance": 1 - latency,
-		"reliability": (o.past.Requests - o.past.Failures + 1) / (o.past.Requests + 1),
-		"cost":        cost,
-		"risk":        risk(m.GetPrivacy()),
-		"latency":     latency,
+	return proof.Terms{
+		(promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,
+		1 - cost,
+		1 - latency,
+		(o.past.Requests - o.past.Failures + 1) / (o.past.Requests + 1),
+		cost,
+		risk(m.GetPrivacy()),
+		latency,
 	}
 }
 

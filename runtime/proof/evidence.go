@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 )
 
 // evidence is what a method reads. Its readers fail on what is missing or of another type, never guess.
@@ -137,4 +139,59 @@ func optionalNumber(n *float64) *structpb.Value {
 		return structpb.NewNullValue()
 	}
 	return number(*n)
+}
+
+// A reader reads evidence into its Go type. Once something is missing or of another type, err says what, and nothing
+// more is read.
+type reader struct {
+	from evidence
+	err  error
+}
+
+// into reads one value unless an earlier one failed.
+func into[T any](r *reader, to *T, key string, read func(evidence, string) (T, error)) {
+	if r.err == nil {
+		*to, r.err = read(r.from, key)
+	}
+}
+
+func (r *reader) string(to *string, key string)    { into(r, to, key, evidence.string) }
+func (r *reader) bool(to *bool, key string)        { into(r, to, key, evidence.bool) }
+func (r *reader) number(to *float64, key string)   { into(r, to, key, evidence.number) }
+func (r *reader) strings(to *[]string, key string) { into(r, to, key, evidence.strings) }
+func (r *reader) object(to *evidence, key string)  { into(r, to, key, evidence.object) }
+
+func (r *reader) optional(to *optional, key string) {
+	if r.err == nil {
+		to.number, to.stated, r.err = r.from.optional(key)
+	}
+}
+
+func (r *reader) list(key string) (values []*structpb.Value) {
+	into(r, &values, key, evidence.list)
+	return values
+}
+
+// An optional is a number that may not be stated; it is null then.
+type optional struct {
+	number float64
+	stated bool
+}
+
+func stated(n float64) optional { return optional{n, true} }
+
+// perhaps returns what n points to, not stated for nil.
+func perhaps(n *float64) optional {
+	if n == nil {
+		return optional{}
+	}
+	return stated(*n)
+}
+
+func (o optional) write(w *wire.Writer, key string) {
+	if o.stated {
+		w.NumberEntry(key, o.number)
+	} else {
+		w.NullEntry(key)
+	}
 }

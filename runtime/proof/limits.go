@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -14,41 +15,64 @@ type Price struct {
 }
 
 // WithinBudget tells whether p satisfies b; nil is no budget.
-func (p Price) WithinBudget(b *caiov1.Budget) bool {
+func (p *Price) WithinBudget(b *caiov1.Budget) bool {
 	return b == nil || p.Known && p.Currency == b.GetCurrency() && p.Cost <= b.GetMaxCost()
 }
 
 // Affordable proves that service, at price p, stays within b; b nil: there is none.
 func Affordable(service string, p Price, b *caiov1.Budget) *caiov1.Proof {
-	ev := fields{
-		"cost": optionalNumber(nil), "currency": text(p.Currency),
-		"input_tokens": number(p.InputTokens), "output_tokens": number(p.OutputTokens),
-		"max_cost": optionalNumber(nil), "budget_currency": text(b.GetCurrency()),
-	}
-	if p.Known {
-		ev["cost"] = number(p.Cost)
-	}
-	if b != nil {
-		ev["max_cost"] = number(b.GetMaxCost())
-	}
-	return prove(Budget, service, ev)
+	return message(func(w *Writer) { w.Affordable(service, &p, b) })
 }
 
-func withinBudget(e evidence) (bool, error) {
-	limit, limited, err := e.optional("max_cost")
-	if err != nil {
-		return false, err
+// Affordable writes the proof that service stays within b.
+func (w *Writer) Affordable(service string, p *Price, b *caiov1.Budget) {
+	e := budget{
+		service: service, currency: p.Currency, inputTokens: p.InputTokens, outputTokens: p.OutputTokens, limitCurrency: b.GetCurrency(),
 	}
-	cost, known, err := e.optional("cost")
-	if err != nil {
-		return false, err
+	if p.Known {
+		e.cost = stated(p.Cost)
 	}
-	currency, err := e.string("currency")
-	if err != nil {
-		return false, err
+	if b != nil {
+		e.limit = stated(b.GetMaxCost())
 	}
-	budget, err := e.string("budget_currency")
-	return !limited || known && currency == budget && cost <= limit, err
+	put(w, Budget, e)
+}
+
+type budget struct {
+	service                   string
+	cost                      optional
+	currency                  string
+	inputTokens, outputTokens float64
+	limit                     optional
+	limitCurrency             string
+}
+
+func (e budget) about() string { return e.service }
+
+func (e budget) holds() (bool, error) {
+	return !e.limit.stated || e.cost.stated && e.currency == e.limitCurrency && e.cost.number <= e.limit.number, nil
+}
+
+func (e budget) write(w *wire.Writer) {
+	w.StringEntry(subjectKey, e.service)
+	w.NumberEntry("output_tokens", e.outputTokens)
+	e.limit.write(w, "max_cost")
+	w.NumberEntry("input_tokens", e.inputTokens)
+	w.StringEntry("currency", e.currency)
+	e.cost.write(w, "cost")
+	w.StringEntry("budget_currency", e.limitCurrency)
+}
+
+func readBudget(from evidence) (e budget, err error) {
+	r := reader{from: from}
+	r.string(&e.service, subjectKey)
+	r.optional(&e.cost, "cost")
+	r.string(&e.currency, "currency")
+	r.number(&e.inputTokens, "input_tokens")
+	r.number(&e.outputTokens, "output_tokens")
+	r.optional(&e.limit, "max_cost")
+	r.string(&e.limitCurrency, "budget_currency")
+	return e, r.err
 }
 
 // PromisedLatency returns the latency that c promises never, or at its percentile, to exceed, in milliseconds; nil if
@@ -62,18 +86,40 @@ func PromisedLatency(c *caiov1.Contract) *float64 {
 
 // Fast proves that c's promised latency is at most limit, in milliseconds; limit nil: there is none.
 func Fast(c *caiov1.Contract, limit *float64) *caiov1.Proof {
-	return prove(Latency, c.GetServiceId(), fields{
-		"property":       text(c.GetGuarantees()["latency"].GetProperty()),
-		"promised_ms":    optionalNumber(PromisedLatency(c)),
-		"max_latency_ms": optionalNumber(limit),
+	return message(func(w *Writer) { w.Fast(c, limit) })
+}
+
+// Fast writes the proof that c's promised latency is at most limit.
+func (w *Writer) Fast(c *caiov1.Contract, limit *float64) {
+	put(w, Latency, latency{
+		service: c.GetServiceId(), property: c.GetGuarantees()["latency"].GetProperty(),
+		promised: perhaps(PromisedLatency(c)), limit: perhaps(limit),
 	})
 }
 
-func withinLatency(e evidence) (bool, error) {
-	limit, limited, err := e.optional("max_latency_ms")
-	if err != nil {
-		return false, err
-	}
-	promised, stated, err := e.optional("promised_ms")
-	return !limited || stated && promised <= limit, err
+type latency struct {
+	service, property string
+	promised, limit   optional // ms
+}
+
+func (e latency) about() string { return e.service }
+
+func (e latency) holds() (bool, error) {
+	return !e.limit.stated || e.promised.stated && e.promised.number <= e.limit.number, nil
+}
+
+func (e latency) write(w *wire.Writer) {
+	w.StringEntry(subjectKey, e.service)
+	w.StringEntry("property", e.property)
+	e.promised.write(w, "promised_ms")
+	e.limit.write(w, "max_latency_ms")
+}
+
+func readLatency(from evidence) (e latency, err error) {
+	r := reader{from: from}
+	r.string(&e.service, subjectKey)
+	r.string(&e.property, "property")
+	r.optional(&e.promised, "promised_ms")
+	r.optional(&e.limit, "max_latency_ms")
+	return e, r.err
 }

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/types/known/structpb"
-
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -13,121 +12,124 @@ import (
 // check with both numbers; a demand about something the contract does not state becomes a check against null, which
 // does not hold.
 func Match(c *caiov1.Contract, r *caiov1.Request) *caiov1.Proof {
-	var checks []*structpb.Value
-	add := func(subject, relation string, promised, demanded *structpb.Value) {
-		checks = append(checks, object(fields{
-			"subject": text(subject), "relation": text(relation), "promised": promised, "demanded": demanded,
-		}))
+	return message(func(w *Writer) { w.Match(c, Offered(c), r) })
+}
+
+// Offered returns the capability types that c offers, in its order.
+func Offered(c *caiov1.Contract) []string {
+	offered := make([]string, len(c.GetCapabilities()))
+	for i, capability := range c.GetCapabilities() {
+		offered[i] = capability.GetType()
 	}
+	return offered
+}
+
+// Match writes the proof that c meets r. offered is Offered(c), which a caller may keep.
+func (w *Writer) Match(c *caiov1.Contract, offered []string, r *caiov1.Request) {
+	w.checks = w.checks[:0]
 	if len(r.GetCapabilities()) > 0 {
-		offered := make([]string, 0, len(c.GetCapabilities()))
-		for _, cap := range c.GetCapabilities() {
-			offered = append(offered, cap.GetType())
-		}
 		relation := "contains_all"
 		if r.GetMatch() == "any" {
 			relation = "contains_any"
 		}
-		add("capabilities", relation, texts(offered), texts(r.GetCapabilities()))
+		w.add(subject{"capabilities"}, relation, operand{kind: aList, list: offered}, operand{kind: aList, list: r.GetCapabilities()})
 	}
-	for _, name := range sortedKeys(r.GetGuarantees()) {
-		guaranteeChecks(name, c.GetGuarantees()[name], r.GetGuarantees()[name], add)
+	var few [16]string
+	names := few[:0]
+	for name := range r.GetGuarantees() {
+		names = append(names, name)
 	}
-	constraintChecks(c.GetConstraints(), r.GetConstraints(), add)
-	return prove(Matching, c.GetServiceId(), fields{"checks": list(checks)})
+	slices.Sort(names)
+	for _, name := range names {
+		w.addGuarantee(name, c.GetGuarantees()[name], r.GetGuarantees()[name])
+	}
+	w.addConstraints(c.GetConstraints(), r.GetConstraints())
+	put(w, Matching, matching{c.GetServiceId(), w.checks})
+	clear(w.checks) // nothing of the request is held until the next
 }
 
-type addCheck func(subject, relation string, promised, demanded *structpb.Value)
+func (w *Writer) add(s subject, relation string, promised, demanded operand) {
+	w.checks = append(w.checks, check{s, relation, promised, demanded})
+}
 
-func guaranteeChecks(name string, g *caiov1.Guarantee, d *caiov1.Demand, add addCheck) {
-	subject := "guarantees." + name
-	add(subject, "stated", boolean(g != nil), boolean(true))
+func (w *Writer) addGuarantee(name string, g *caiov1.Guarantee, d *caiov1.Demand) {
+	w.add(subject{"guarantees.", name}, "stated", ofBool(g != nil), ofBool(true))
 	if d.GetProperty() != "" {
-		add(subject+".property", "=", text(g.GetProperty()), text(d.GetProperty()))
+		w.add(subject{"guarantees.", name, ".property"}, "=", ofText(g.GetProperty()), ofText(d.GetProperty()))
+	}
+	bound := func(kind, relation string, promised, demanded *float64) {
+		if demanded != nil {
+			w.add(subject{"guarantees.", name, kind}, relation, ofNumber(promised), ofNumber(demanded))
+		}
 	}
 	b := g.GetBound()
-	bound := func(kind, relation string, promised, demanded *float64) {
-		if demanded == nil {
-			return
-		}
-		if b == nil {
-			promised = nil
-		}
-		add(subject+"."+kind, relation, optionalNumber(promised), number(*demanded))
-	}
 	if b == nil {
-		b = &caiov1.Bound{}
+		b = &caiov1.Bound{} // promises nothing
 	}
-	bound("min", ">=", b.Min, d.Min)
-	bound("max", "<=", b.Max, d.Max)
-	bound("deviation", "<=", b.Deviation, d.Deviation)
-	bound("ratio", "<=", b.Ratio, d.Ratio)
-	bound("multiple", ">=", b.Multiple, d.Multiple)
+	bound(".min", ">=", b.Min, d.Min)
+	bound(".max", "<=", b.Max, d.Max)
+	bound(".deviation", "<=", b.Deviation, d.Deviation)
+	bound(".ratio", "<=", b.Ratio, d.Ratio)
+	bound(".multiple", ">=", b.Multiple, d.Multiple)
 	if d.Boolean != nil {
 		// What is promised implies what is demanded: a demand of false demands nothing.
-		add(subject+".boolean", "demanded_implies_promised", boolean(b.GetBoolean()), boolean(d.GetBoolean()))
+		w.add(subject{"guarantees.", name, ".boolean"}, "demanded_implies_promised", ofBool(b.GetBoolean()), ofBool(*d.Boolean))
 	}
 }
 
-func constraintChecks(c *caiov1.Constraints, d *caiov1.Demands, add addCheck) {
-	needs := func(name string, required bool, provided *bool) {
-		if provided != nil {
-			add("constraints."+name, "promised_implies_demanded", boolean(required), boolean(*provided))
-		}
-	}
-	needs("requires_gpu", c.GetRequiresGpu(), d.RequiresGpu)
-	needs("requires_internet", c.GetRequiresInternet(), d.RequiresInternet)
-	limit := func(name string, stated, needed *int32) {
-		if needed != nil {
-			add("constraints."+name, ">=", optionalNumber(widen(stated)), number(float64(*needed)))
-		}
-	}
+func (w *Writer) addConstraints(c *caiov1.Constraints, d *caiov1.Demands) {
 	if c == nil {
 		c = &caiov1.Constraints{}
+	}
+	if d == nil {
+		d = &caiov1.Demands{}
+	}
+	needs := func(name string, required bool, provided *bool) {
+		if provided != nil {
+			w.add(subject{"constraints.", name}, "promised_implies_demanded", ofBool(required), ofBool(*provided))
+		}
+	}
+	needs("requires_gpu", c.RequiresGpu, d.RequiresGpu)
+	needs("requires_internet", c.RequiresInternet, d.RequiresInternet)
+	limit := func(name string, stated, needed *int32) {
+		if needed != nil {
+			w.add(subject{"constraints.", name}, ">=", ofWhole(stated), ofWhole(needed))
+		}
 	}
 	limit("max_concurrent_requests", c.MaxConcurrentRequests, d.MaxConcurrentRequests)
 	limit("max_tokens_per_request", c.MaxTokensPerRequest, d.MaxTokensPerRequest)
 	limit("context_length", c.ContextLength, d.ContextLength)
 	if d.RequestsPerSecond != nil {
-		add("constraints.requests_per_second", ">=", optionalNumber(requestRate(c.GetRateLimit())), number(d.GetRequestsPerSecond()))
+		w.add(subject{"constraints.requests_per_second"}, ">=", requestRate(c.RateLimit), ofNumber(d.RequestsPerSecond))
 	}
 }
 
-// requestRate returns the stated limit in requests a second, nil if none is stated. Both stated: the tighter one.
-func requestRate(r *caiov1.RateLimit) *float64 {
-	var rate *float64
-	if r != nil {
-		rate = r.RequestsPerSecond
-		if r.RequestsPerMinute != nil {
-			perSecond := r.GetRequestsPerMinute() / 60
-			if rate == nil || perSecond < *rate {
-				rate = &perSecond
-			}
+// requestRate returns the stated limit in requests a second, nothing if none is stated. Both stated: the tighter one.
+func requestRate(r *caiov1.RateLimit) operand {
+	if r == nil {
+		return operand{}
+	}
+	rate := ofNumber(r.RequestsPerSecond)
+	if r.RequestsPerMinute != nil {
+		perSecond := *r.RequestsPerMinute / 60
+		if rate.kind == aNothing || perSecond < rate.number {
+			rate = ofNumber(&perSecond)
 		}
 	}
 	return rate
 }
 
-func widen(n *int32) *float64 {
-	if n == nil {
-		return nil
-	}
-	f := float64(*n)
-	return &f
+type matching struct {
+	service string
+	checks  []check
 }
 
-func checksHold(e evidence) (bool, error) {
-	checks, err := e.list("checks")
-	if err != nil {
-		return false, err
-	}
+func (e matching) about() string { return e.service }
+
+func (e matching) holds() (bool, error) {
 	all := true
-	for i, v := range checks {
-		check, err := asObject("checks", v)
-		if err != nil {
-			return false, err
-		}
-		ok, err := checkHolds(check)
+	for i := range e.checks {
+		ok, err := e.checks[i].holds()
 		if err != nil {
 			return false, fmt.Errorf("check %d: %w", i, err)
 		}
@@ -136,65 +138,29 @@ func checksHold(e evidence) (bool, error) {
 	return all, nil
 }
 
-func checkHolds(check evidence) (bool, error) {
-	relation, err := check.string("relation")
-	if err != nil {
-		return false, err
+func (e matching) write(w *wire.Writer) {
+	w.StringEntry(subjectKey, e.service)
+	mark := w.Len()
+	for i := len(e.checks) - 1; i >= 0; i-- {
+		e.checks[i].write(w)
 	}
-	switch relation {
-	case ">=", "<=":
-		promised, stated, err := check.optional("promised")
-		if err != nil {
-			return false, err
-		}
-		demanded, err := check.number("demanded")
-		if err != nil || !stated {
-			return false, err
-		}
-		if relation == ">=" {
-			return promised >= demanded, nil
-		}
-		return promised <= demanded, nil
-	case "=":
-		promised, err := check.string("promised")
-		if err != nil {
-			return false, err
-		}
-		demanded, err := check.string("demanded")
-		return promised == demanded, err
-	case "contains_all", "contains_any":
-		return containment(check, relation == "contains_all")
-	case "stated", "demanded_implies_promised", "promised_implies_demanded":
-		promised, err := check.bool("promised")
-		if err != nil {
-			return false, err
-		}
-		demanded, err := check.bool("demanded")
-		if relation == "promised_implies_demanded" {
-			return !promised || demanded, err
-		}
-		return promised || !demanded, err
-	}
-	return false, fmt.Errorf("unknown relation %q", relation)
+	w.List(mark)
+	w.Entry("checks", mark)
 }
 
-func containment(check evidence, all bool) (bool, error) {
-	promised, err := check.strings("promised")
-	if err != nil {
-		return false, err
-	}
-	demanded, err := check.strings("demanded")
-	if err != nil {
-		return false, err
-	}
-	missing := 0
-	for _, d := range demanded {
-		if !slices.Contains(promised, d) {
-			missing++
+func readMatching(from evidence) (e matching, err error) {
+	r := reader{from: from}
+	r.string(&e.service, subjectKey)
+	for _, v := range r.list("checks") {
+		var fields evidence
+		if fields, r.err = asObject("checks", v); r.err != nil {
+			break
 		}
+		c, err := readCheck(fields)
+		if err != nil {
+			return e, fmt.Errorf("check %d: %w", len(e.checks), err)
+		}
+		e.checks = append(e.checks, c)
 	}
-	if all {
-		return missing == 0, nil
-	}
-	return missing < len(demanded), nil
+	return e, r.err
 }

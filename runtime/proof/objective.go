@@ -1,19 +1,16 @@
 package proof
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
-	"google.golang.org/protobuf/types/known/structpb"
-
-	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 )
 
 // Objective names the form of the objective that is used without field state.
@@ -57,139 +54,91 @@ func ObjectiveDigest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Score returns the objective's value for terms, each in [0, 1]: the weighted sum, added in the order of the calculus.
-// It fails on a term that is missing, unknown, or outside [0, 1], NaN included.
-func Score(terms map[string]float64) (float64, error) {
-	if len(terms) != len(objective) {
-		return 0, fmt.Errorf("objective has %d terms, not %d", len(objective), len(terms))
-	}
+// Terms are the values of the objective's terms, each in [0, 1], in the order of the calculus: guarantee, cost_score,
+// performance, reliability, cost, risk, latency.
+type Terms [len(objective)]float64
+
+// byName lists the terms sorted by their names.
+var byName = [...]int{4, 1, 0, 6, 2, 3, 5}
+
+// Score returns the objective's value for t: the weighted sum, added in the order of the calculus. It fails on a term
+// outside [0, 1], NaN included.
+func (t *Terms) Score() (float64, error) {
 	var sum float64
-	for _, w := range objective {
-		t, ok := terms[w.term]
-		if !ok {
-			return 0, fmt.Errorf("objective lacks the term %q", w.term)
-		}
-		if !(t >= 0 && t <= 1) {
-			return 0, fmt.Errorf("term %q is %v, outside [0, 1]", w.term, t)
+	for i := range objective {
+		if !(t[i] >= 0 && t[i] <= 1) {
+			return 0, fmt.Errorf("term %q is %v, outside [0, 1]", objective[i].term, t[i])
 		}
 		// The conversion keeps compilers from fusing multiplication and addition, which would give other bits on
 		// other processors.
-		sum += float64(w.value * t)
+		sum += float64(objective[i].value * t[i])
 	}
 	return sum, nil
 }
 
-// Rank sorts candidates, best first: by score, ties by sha256(seed as 8 bytes big-endian, service_id), so that the
-// winner of a tie depends on the seed and not on names or the order of registration.
-func Rank(candidates []*caiov1.Candidate, seed uint64) {
-	slices.SortFunc(candidates, func(a, b *caiov1.Candidate) int {
-		return compare(a.GetScore(), a.GetServiceId(), b.GetScore(), b.GetServiceId(), seed)
-	})
+// Map returns t by name, as a candidate shows it.
+func (t *Terms) Map() map[string]float64 {
+	out := make(map[string]float64, len(t))
+	for i := range objective {
+		out[objective[i].term] = t[i]
+	}
+	return out
 }
 
-func compare(scoreA float64, a string, scoreB float64, b string, seed uint64) int {
-	if scoreA != scoreB {
-		if scoreA > scoreB {
-			return -1
+// Write writes t as a map from the terms' names, the field of that number.
+func (t *Terms) Write(w *wire.Writer, field int) {
+	for i := len(byName) - 1; i >= 0; i-- {
+		mark := w.Len()
+		w.PresentDouble(2, t[byName[i]])
+		w.PresentString(1, objective[byName[i]].term)
+		w.Message(field, mark)
+	}
+}
+
+// A Scored is a candidate as the objective sees it.
+type Scored struct {
+	Service string
+	Score   float64
+	Terms   *Terms // not nil; shared
+	draw    uint64 // of a tie; set by Rank
+}
+
+// Rank sorts candidates, best first: by score, ties by sha256(seed as 8 bytes big-endian, service_id), so that the
+// winner of a tie depends on the seed and not on names or the order of registration.
+func Rank(candidates []Scored, seed uint64) {
+	slices.SortFunc(candidates, func(a, b Scored) int { return cmp.Compare(b.Score, a.Score) })
+	for from := 0; from < len(candidates); {
+		to := from + 1
+		for to < len(candidates) && candidates[to].Score == candidates[from].Score {
+			to++
 		}
-		return 1
+		if tied := candidates[from:to]; len(tied) > 1 {
+			for i := range tied {
+				tied[i].draw = draw(seed, tied[i].Service)
+			}
+			slices.SortFunc(tied, func(a, b Scored) int { return compareDrawn(a.draw, a.Service, b.draw, b.Service, seed) })
+		}
+		from = to
+	}
+}
+
+// compareDrawn compares two of equal score by what they drew.
+func compareDrawn(drawA uint64, a string, drawB uint64, b string, seed uint64) int {
+	if drawA != drawB {
+		return cmp.Compare(drawA, drawB)
 	}
 	ka, kb := tieBreak(seed, a), tieBreak(seed, b)
-	return strings.Compare(string(ka[:]), string(kb[:]))
+	return bytes.Compare(ka[:], kb[:])
+}
+
+// draw returns the beginning of the tie-break, which nearly always decides.
+func draw(seed uint64, service string) uint64 {
+	key := tieBreak(seed, service)
+	return binary.BigEndian.Uint64(key[:])
 }
 
 func tieBreak(seed uint64, service string) [sha256.Size]byte {
-	buf := make([]byte, 8, 8+len(service))
-	binary.BigEndian.PutUint64(buf, seed)
+	var few [128]byte // a service_id has 64 bytes at most
+	buf := binary.BigEndian.AppendUint64(few[:0], seed)
 	return sha256.Sum256(append(buf, service...))
 }
-
-// Optimum proves that the first of ranked, already sorted by Rank, is the best of those that may serve.
-func Optimum(ranked []*caiov1.Candidate, seed uint64) *caiov1.Proof {
-	scored := make([]*structpb.Value, len(ranked))
-	order := make([]string, len(ranked))
-	for i, c := range ranked {
-		terms := make(fields, len(c.GetTerms()))
-		for name, t := range c.GetTerms() {
-			terms[name] = number(t)
-		}
-		scored[i] = object(fields{"service_id": text(c.GetServiceId()), "score": number(c.GetScore()), "terms": object(terms)})
-		order[i] = c.GetServiceId()
-	}
-	return prove(Optimization, order[0], fields{
-		"objective": text(Objective),
-		"seed":      text(strconv.FormatUint(seed, 10)), // a JSON number could not hold it
-		"scored":    list(scored),
-		"ranking":   texts(order),
-	})
-}
-
-func ranked(e evidence) (bool, error) {
-	form, err := e.string("objective")
-	if err != nil {
-		return false, err
-	}
-	if form != Objective {
-		return false, fmt.Errorf("unknown objective %q", form)
-	}
-	digits, err := e.string("seed")
-	if err != nil {
-		return false, err
-	}
-	seed, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil {
-		return false, fmt.Errorf("seed: %w", err)
-	}
-	scored, err := e.list("scored")
-	if err != nil {
-		return false, err
-	}
-	ranking, err := e.strings("ranking")
-	if err != nil {
-		return false, err
-	}
-	candidates := make([]*caiov1.Candidate, len(scored))
-	for i, v := range scored {
-		c, ok, err := rescore(v)
-		if err != nil || !ok {
-			return false, err
-		}
-		candidates[i] = c
-	}
-	Rank(candidates, seed)
-	same := slices.EqualFunc(candidates, ranking, func(c *caiov1.Candidate, id string) bool { return c.GetServiceId() == id })
-	return same && len(ranking) > 0, nil
-}
-
-// rescore reads one scored candidate and tells whether its score is that of its terms.
-func rescore(v *structpb.Value) (*caiov1.Candidate, bool, error) {
-	e, err := asObject("scored", v)
-	if err != nil {
-		return nil, false, err
-	}
-	id, err := e.string("service_id")
-	if err != nil {
-		return nil, false, err
-	}
-	claimed, err := e.number("score")
-	if err != nil {
-		return nil, false, err
-	}
-	object, err := e.object("terms")
-	if err != nil {
-		return nil, false, err
-	}
-	terms := make(map[string]float64, len(object))
-	for name := range object {
-		if terms[name], err = object.number(name); err != nil {
-			return nil, false, err
-		}
-	}
-	score, err := Score(terms)
-	if err != nil {
-		return nil, false, err
-	}
-	return &caiov1.Candidate{ServiceId: id, Score: &score}, score == claimed, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

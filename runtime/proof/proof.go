@@ -3,8 +3,8 @@
 // evidence alone: Recompute needs no registry, no policy engine and no server, and refuses evidence that does not say
 // everything it needs.
 //
-// Every proof is made here by computing valid from the finished evidence with the very function that Recompute uses,
-// so a proof that does not verify cannot be made, only forged:
+// Every proof is made here by computing valid from its evidence with the very function that Recompute uses, so a proof
+// that does not verify cannot be made, only forged:
 //
 //	p := proof.Trust("tts-7", 3, 5)  // p.Valid == false: 3 < 5
 //	err := proof.Verify(p)           // nil: the proof says truly that it does not hold
@@ -20,12 +20,14 @@
 //	access_boundary  service_tenant is empty or equals tenant
 //	budget           max_cost is absent, or cost is present in the same currency and <= max_cost
 //	latency          max_latency_ms is absent, or promised_ms is present and <= max_latency_ms
-//	optimization     every score is the weighted sum of its terms, and ranking sorts by score, then by tie-break
+//	optimization     every score is the weighted sum of its terms, and ranking sorts by score, then by tie-break; it
+//	                 begins with the service. scores and each list of terms go along with ranking
 //	composition      composed equals the composition of the parts
 //	workflow         composed equals the composition of the parts along their needs
 //	refusal          every outcome is a step at which candidates fall, none "selected" or "eligible"
 //
-// All functions are pure and safe for concurrent use.
+// Whoever proves a decision writes all of its proofs with one Writer; the functions of the same names make one as a
+// message. All functions are pure and safe for concurrent use.
 package proof
 
 import (
@@ -34,6 +36,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -57,70 +60,117 @@ const (
 // ErrForged is returned by Verify when valid does not follow from the evidence.
 var ErrForged = errors.New("proof does not follow from its evidence")
 
-// A method recomputes one property from its evidence.
-type method struct {
-	step    string // the step of the decision it belongs to
-	text    string // how valid follows, for people
-	holds   func(evidence) (bool, error)
-	subject string // what the statement says
+// words are what a proof says beside its evidence and whether it holds.
+type words struct {
+	step          string // the step of the decision it belongs to
+	method        string // how valid follows, for people
+	before, after string // the statement, around the name of what it is about
 }
 
-func methodOf(property string) (method, bool) {
+func (w words) statement(about string) string { return w.before + about + w.after }
+
+func wordsOf(property string) (words, bool) {
 	switch property {
 	case Matching:
-		return method{"matching", "every check holds", checksHold,
-			"%s offers what is required, promises what is demanded and needs nothing that is excluded"}, true
+		return words{"matching", "every check holds", "",
+			" offers what is required, promises what is demanded and needs nothing that is excluded"}, true
 	case Rules:
-		return method{"rules", "refusals is empty", refusalsEmpty, "no rule refuses %s"}, true
+		return words{"rules", "refusals is empty", "no rule refuses ", ""}, true
 	case Authentication:
-		return method{"security", "authenticated is true", authenticated, "the caller of %s is authenticated"}, true
+		return words{"security", "authenticated is true", "the caller of ", " is authenticated"}, true
 	case Authorization:
-		return method{"security", "required is empty or shares an element with granted", authorized,
-			"the caller may use %s"}, true
+		return words{"security", "required is empty or shares an element with granted", "the caller may use ", ""}, true
 	case Privacy:
-		return method{"security", "not sensitive, or locality is on_device or local, or encryption", private,
-			"%s keeps sensitive data private"}, true
+		return words{"security", "not sensitive, or locality is on_device or local, or encryption", "",
+			" keeps sensitive data private"}, true
 	case AccessControl:
-		return method{"security", "trust_level >= required_trust_level", trusted, "the caller's trust suffices for %s"}, true
+		return words{"security", "trust_level >= required_trust_level", "the caller's trust suffices for ", ""}, true
 	case AccessBoundary:
-		return method{"security", "service_tenant is empty or equals tenant", withinBoundary,
-			"%s is open to the caller's tenant"}, true
+		return words{"security", "service_tenant is empty or equals tenant", "", " is open to the caller's tenant"}, true
 	case Budget:
-		return method{"limits", "no max_cost, or cost <= max_cost in the same currency", withinBudget,
-			"%s stays within the budget"}, true
+		return words{"limits", "no max_cost, or cost <= max_cost in the same currency", "", " stays within the budget"}, true
 	case Latency:
-		return method{"limits", "no max_latency_ms, or promised_ms <= max_latency_ms", withinLatency,
-			"%s stays within the latency cap"}, true
+		return words{"limits", "no max_latency_ms, or promised_ms <= max_latency_ms", "", " stays within the latency cap"}, true
 	case Optimization:
-		return method{"optimization", "scores are the weighted sums of the terms; ranking sorts by score, then by sha256(seed, service_id)",
-			ranked, "%s is the best of those that may serve"}, true
+		return words{"optimization", "scores are the weighted sums of the terms; ranking sorts by score, then by sha256(seed, service_id)",
+			"", " is the best of those that may serve"}, true
 	case Composition:
-		return method{"composition", "composed equals the composition of parts", composed,
-			"the guarantees given for %s are those of its parts"}, true
+		return words{"composition", "composed equals the composition of parts", "the guarantees given for ",
+			" are those of its parts"}, true
 	case Workflow:
-		return method{"composition", "composed equals the composition of parts along their needs", joined,
-			"workflow %s promises what its steps promise together"}, true
+		return words{"composition", "composed equals the composition of parts along their needs", "workflow ",
+			" promises what its steps promise together"}, true
 	case Refusal:
-		return method{"optimization", "no outcome is selected or eligible", nobodyLeft, "no service may serve%s"}, true
+		return words{"optimization", "no outcome is selected or eligible", "no service may serve", ""}, true
 	}
-	return method{}, false
+	return words{}, false
+}
+
+// A judged is the evidence of one property in its Go type. What makes a proof and what verifies one both go through
+// holds, so that they cannot differ.
+type judged interface {
+	// about names the service.
+	about() string
+	// holds computes valid. It fails on what no evidence may say.
+	holds() (bool, error)
+	// write writes the fields of the Struct that read reads.
+	write(*wire.Writer)
+}
+
+// recompute reads e as the evidence of property and computes valid.
+func recompute(property string, e evidence) (bool, error) {
+	switch property {
+	case Matching:
+		return holds(readMatching(e))
+	case Rules:
+		return holds(readRules(e))
+	case Authentication:
+		return holds(readAuthentication(e))
+	case Authorization:
+		return holds(readAuthorization(e))
+	case Privacy:
+		return holds(readPrivate(e))
+	case AccessControl:
+		return holds(readTrust(e))
+	case AccessBoundary:
+		return holds(readBoundary(e))
+	case Budget:
+		return holds(readBudget(e))
+	case Latency:
+		return holds(readLatency(e))
+	case Optimization:
+		return holds(readOptimum(e))
+	case Composition:
+		return composed(e)
+	case Workflow:
+		return joined(e)
+	case Refusal:
+		return holds(readRefusal(e))
+	}
+	return false, errors.New("unknown property")
+}
+
+func holds(e judged, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	return e.holds()
 }
 
 // subjectKey names in the evidence which service a proof is about, so that it cannot be moved to another.
 const subjectKey = "service_id"
 
-// prove makes the proof of property about service from its finished evidence. Evidence that cannot be read is a bug of
-// this package's constructors, and yields a proof that does not hold.
+// prove makes the proof of property about service from its finished evidence, where that is no judged. Evidence that
+// cannot be read is a bug of this package's constructors, and yields a proof that does not hold.
 func prove(property, service string, fields map[string]*structpb.Value) *caiov1.Proof {
-	m, _ := methodOf(property)
+	w, _ := wordsOf(property)
 	fields[subjectKey] = text(service)
-	ev := evidence(fields)
-	valid, err := m.holds(ev)
+	valid, err := recompute(property, fields)
 	return &caiov1.Proof{
-		Step:      m.step,
+		Step:      w.step,
 		Property:  property,
-		Statement: fmt.Sprintf(m.subject, service),
-		Method:    m.text,
+		Statement: w.statement(service),
+		Method:    w.method,
 		Evidence:  &structpb.Struct{Fields: fields},
 		Valid:     valid && err == nil,
 	}
@@ -129,19 +179,15 @@ func prove(property, service string, fields map[string]*structpb.Value) *caiov1.
 // Recompute tells whether p's statement holds, from p's evidence alone; p.Valid has no part in it. It fails on a
 // property it does not know and on evidence that lacks something.
 func Recompute(p *caiov1.Proof) (bool, error) {
-	m, ok := methodOf(p.GetProperty())
-	if !ok {
-		return false, fmt.Errorf("proof of %q: unknown property", p.GetProperty())
-	}
-	valid, err := m.holds(p.GetEvidence().GetFields())
+	valid, err := recompute(p.GetProperty(), p.GetEvidence().GetFields())
 	if err != nil {
-		return false, fmt.Errorf("proof of %s: %w", p.GetProperty(), err)
+		return false, fmt.Errorf("proof of %q: %w", p.GetProperty(), err)
 	}
 	return valid, nil
 }
 
-// Verify checks that p says of itself what its evidence says, and of the service that the evidence names: nil for a true proof, valid or not; an error wrapping
-// ErrForged, or telling what the evidence lacks, otherwise.
+// Verify checks that p says of itself what its evidence says, and of the service that the evidence names: nil for a true
+// proof, valid or not; an error wrapping ErrForged, or telling what the evidence lacks, otherwise.
 func Verify(p *caiov1.Proof) error {
 	valid, err := Recompute(p)
 	if err != nil {
@@ -154,8 +200,8 @@ func Verify(p *caiov1.Proof) error {
 	if err != nil {
 		return fmt.Errorf("proof of %s: %w", p.GetProperty(), err)
 	}
-	m, _ := methodOf(p.GetProperty())
-	if p.GetStatement() != fmt.Sprintf(m.subject, service) || p.GetStep() != m.step || p.GetMethod() != m.text {
+	w, _ := wordsOf(p.GetProperty())
+	if p.GetStatement() != w.statement(service) || p.GetStep() != w.step || p.GetMethod() != w.method {
 		return fmt.Errorf("proof of %s states something else than its evidence, which is about %q: %w", p.GetProperty(), service, ErrForged)
 	}
 	return nil

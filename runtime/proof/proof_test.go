@@ -1,8 +1,10 @@
 package proof_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -59,20 +62,25 @@ func random(r *rand.Rand) (*caiov1.Contract, *caiov1.Request) {
 	return c, q
 }
 
+// candidate is the service of that id with its score.
+func candidate(id string, terms proof.Terms) proof.Scored {
+	score, err := terms.Score()
+	if err != nil {
+		panic(err)
+	}
+	return proof.Scored{Service: id, Score: score, Terms: &terms}
+}
+
 func all(r *rand.Rand) []*caiov1.Proof {
 	c, q := random(r)
-	scored := make([]*caiov1.Candidate, 1+r.IntN(4))
+	scored := make([]proof.Scored, 1+r.IntN(4))
 	for i := range scored {
 		// Few distinct values, so that ties happen.
-		terms := map[string]float64{}
-		for _, name := range []string{"guarantee", "cost_score", "performance", "reliability", "cost", "risk", "latency"} {
-			terms[name] = float64(r.IntN(2)) / 2
+		var terms proof.Terms
+		for term := range terms {
+			terms[term] = float64(r.IntN(2)) / 2
 		}
-		score, err := proof.Score(terms)
-		if err != nil {
-			panic(err)
-		}
-		scored[i] = &caiov1.Candidate{ServiceId: fmt.Sprint("s", i), Score: &score, Terms: terms, Outcome: "eligible"}
+		scored[i] = candidate(fmt.Sprint("s", i), terms)
 	}
 	seed := r.Uint64()
 	proof.Rank(scored, seed)
@@ -114,13 +122,9 @@ func TestEveryProofVerifiesAndNoneVerifiesWithItsVerdictTurned(t *testing.T) {
 
 func TestEvidenceThatLacksAnythingIsRefused(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	informative := map[string]bool{"subject": true, "property": true, "input_tokens": true, "output_tokens": true, "rules": true}
 	for range 50 {
 		for _, p := range all(r) {
 			for key := range p.Evidence.Fields {
-				if informative[key] {
-					continue
-				}
 				broken := proto.CloneOf(p)
 				delete(broken.Evidence.Fields, key)
 				if err := proof.Verify(broken); err == nil {
@@ -136,15 +140,9 @@ func TestEvidenceThatLacksAnythingIsRefused(t *testing.T) {
 }
 
 func TestChangedRankingScoreOrTermIsRefused(t *testing.T) {
-	one, two := 0.0, 0.0
-	terms := func(g float64) map[string]float64 {
-		return map[string]float64{"guarantee": g, "cost_score": 1, "performance": 1, "reliability": 1, "cost": 0, "risk": 0, "latency": 0}
-	}
-	one, _ = proof.Score(terms(.9))
-	two, _ = proof.Score(terms(.8))
 	make := func() *caiov1.Proof {
-		return proof.Optimum([]*caiov1.Candidate{
-			{ServiceId: "a", Score: &one, Terms: terms(.9)}, {ServiceId: "b", Score: &two, Terms: terms(.8)}}, 7)
+		return proof.Optimum([]proof.Scored{
+			candidate("a", proof.Terms{.9, 1, 1, 1, 0, 0, 0}), candidate("b", proof.Terms{.8, 1, 1, 1, 0, 0, 0})}, 7)
 	}
 	if err := proof.Verify(make()); err != nil || !make().Valid {
 		t.Fatal(err)
@@ -154,10 +152,10 @@ func TestChangedRankingScoreOrTermIsRefused(t *testing.T) {
 			f["ranking"] = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{structpb.NewStringValue("b"), structpb.NewStringValue("a")}})
 		},
 		"score": func(f map[string]*structpb.Value) {
-			f["scored"].GetListValue().Values[1].GetStructValue().Fields["score"] = structpb.NewNumberValue(2)
+			f["scores"].GetListValue().Values[1] = structpb.NewNumberValue(2)
 		},
 		"term": func(f map[string]*structpb.Value) {
-			f["scored"].GetListValue().Values[1].GetStructValue().Fields["terms"].GetStructValue().Fields["risk"] = structpb.NewNumberValue(.5)
+			f["terms"].GetStructValue().Fields["risk"].GetListValue().Values[1] = structpb.NewNumberValue(.5)
 		},
 	}
 	for name, change := range forge {
@@ -188,11 +186,88 @@ func TestARefusalHoldsOnlyWhereEveryoneFellAtAStepThereIs(t *testing.T) {
 	}
 }
 
+func TestARankingWithListsOfOtherLengthsOrAServiceTwiceIsRefused(t *testing.T) {
+	list := func(f *structpb.Value) *structpb.ListValue { return f.GetListValue() }
+	for name, change := range map[string]func(f map[string]*structpb.Value){
+		"a score more": func(f map[string]*structpb.Value) {
+			list(f["scores"]).Values = append(list(f["scores"]).Values, structpb.NewNumberValue(0))
+		},
+		"a term less": func(f map[string]*structpb.Value) {
+			l := list(f["terms"].GetStructValue().Fields["cost"])
+			l.Values = l.Values[1:]
+		},
+		"another term": func(f map[string]*structpb.Value) { f["terms"].GetStructValue().Fields["luck"] = f["scores"] },
+		"a lost term":  func(f map[string]*structpb.Value) { delete(f["terms"].GetStructValue().Fields, "risk") },
+		"one twice":    func(f map[string]*structpb.Value) { list(f["ranking"]).Values[1] = structpb.NewStringValue("a") },
+		"nobody":       func(f map[string]*structpb.Value) { list(f["ranking"]).Values = nil },
+		"an odd seed":  func(f map[string]*structpb.Value) { f["seed"] = structpb.NewStringValue("-1") },
+		"another form": func(f map[string]*structpb.Value) { f["objective"] = structpb.NewStringValue("taste") },
+		"beyond a term": func(f map[string]*structpb.Value) {
+			list(f["terms"].GetStructValue().Fields["cost"]).Values[0] = structpb.NewNumberValue(1.5)
+		},
+	} {
+		p := proof.Optimum([]proof.Scored{candidate("a", proof.Terms{.9}), candidate("b", proof.Terms{.8})}, 7)
+		if err := proof.Verify(p); err != nil || !p.Valid {
+			t.Fatal(err)
+		}
+		change(p.Evidence.Fields)
+		if err := proof.Verify(p); err == nil {
+			t.Errorf("verifies with %s", name)
+		}
+	}
+}
+
 func TestScoreRefusesWhatIsNotATerm(t *testing.T) {
 	for name, v := range map[string]float64{"NaN": math.NaN(), "Inf": math.Inf(1), "above": 1.5, "below": -.5} {
-		terms := map[string]float64{"guarantee": v, "cost_score": 0, "performance": 0, "reliability": 0, "cost": 0, "risk": 0, "latency": 0}
-		if _, err := proof.Score(terms); err == nil {
+		terms := proof.Terms{v}
+		if _, err := terms.Score(); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestTermsAreWrittenByName(t *testing.T) {
+	var w wire.Writer
+	terms := proof.Terms{0, 1, 2, 3, 4, 5, 6}
+	terms.Write(&w, 5)
+	var read caiov1.Candidate
+	if err := proto.Unmarshal(w.Bytes(), &read); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"guarantee": 0, "cost_score": 1, "performance": 2, "reliability": 3, "cost": 4, "risk": 5, "latency": 6}
+	if !maps.Equal(read.Terms, want) {
+		t.Errorf("%v", read.Terms)
+	}
+	again, err := proto.MarshalOptions{Deterministic: true}.Marshal(&read)
+	if err != nil || !bytes.Equal(again, w.Bytes()) {
+		t.Errorf("%x, protobuf writes %x, %v", w.Bytes(), again, err)
+	}
+}
+
+// What one Writer writes is what the functions of the same names return, one after another, in protobuf's own bytes.
+func TestAWriterWritesWhatProtobufWouldOfTheMessages(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	var w proof.Writer
+	for range 200 {
+		c, q := random(r)
+		price := &proof.Price{Known: r.IntN(2) == 0, Cost: r.Float64(), Currency: "USD", InputTokens: 3}
+		ranked := []proof.Scored{candidate("a", proof.Terms{r.Float64()}), candidate("b", proof.Terms{r.Float64()})}
+		proof.Rank(ranked, 3)
+		fates := []proof.Fate{{Service: "a", Outcome: "rule"}, {Service: "b", Outcome: "budget"}}
+		w.Reset()
+		w.NobodyLeft(fates, 7)
+		w.Optimum(ranked, 3)
+		w.Fast(c, q.MaxLatencyMs)
+		w.Affordable("a", price, q.Budget)
+		w.Security(c, q.Principal, q.Data)
+		w.NoRefusal("a", "d1", "d2", "d3", 4)
+		w.Match(c, proof.Offered(c), q)
+		want := &caiov1.Decision{Proofs: append([]*caiov1.Proof{proof.Match(c, q), proof.NoRefusal("a", "d1", "d2", "d3", 4)},
+			append(proof.Security(c, q.Principal, q.Data), proof.Affordable("a", *price, q.Budget), proof.Fast(c, q.MaxLatencyMs),
+				proof.Optimum(ranked, 3), proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "b", Outcome: "budget"}, {ServiceId: "a", Outcome: "rule"}}, 7))...)}
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(want)
+		if err != nil || !bytes.Equal(raw, w.Bytes()) {
+			t.Fatalf("wrote\n%x, want\n%x, %v", w.Bytes(), raw, err)
 		}
 	}
 }
