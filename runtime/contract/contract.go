@@ -98,7 +98,7 @@ func notFinite(path string, m protoreflect.Message) string {
 			found = notFiniteMap(at, f, v.Map())
 		case f.IsList():
 			for j := 0; j < v.List().Len() && found == ""; j++ {
-				found = notFiniteValue(index(at, j), f.Kind(), v.List().Get(j))
+				found = notFiniteValue(nth(at, j), f.Kind(), v.List().Get(j))
 			}
 		default:
 			found = notFiniteValue(at, f.Kind(), v)

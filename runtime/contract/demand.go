@@ -1,247 +1,117 @@
 package contract
 
 import (
-	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// guaranteeDemand is a request's demand on one guarantee type.
-type guaranteeDemand struct {
-	name     string
-	property string // "": whichever is promised
-	terms    []term
-	shared   *shared
+// demands judges contracts one by one and says why they fall. It is the rule book in plain words: a service falls by the
+// index if, and only if, it has a reason here. It belongs to one match and one goroutine.
+type demands struct {
+	capabilities []string
+	demandedText string
+	any          bool
+	guarantees   []*guaranteeDemand // sorted by name
+	constraints  *caiov1.Demands
+	shared       *shared
 }
 
-// term is one bound that a demand sets.
-type term struct {
-	boundType string // of the promises that can meet it
-	demanded  float64
-	text      string // for people, such as "p95_latency_ms <= 50"
-	value     *structpb.Value
+func newDemands(request *caiov1.Request) *demands {
+	d := &demands{
+		capabilities: request.GetCapabilities(), any: request.GetMatch() == "any", constraints: request.GetConstraints(),
+		shared: &shared{texts: map[string]*structpb.Value{}, reasons: map[string]*caiov1.Reason{}},
+	}
+	d.demandedText = strings.Join(d.capabilities, ", ")
+	if len(d.capabilities) > 1 && d.any {
+		d.demandedText = "any of " + d.demandedText
+	} else if len(d.capabilities) > 1 {
+		d.demandedText = "all of " + d.demandedText
+	}
+	for name, demand := range request.GetGuarantees() {
+		d.guarantees = append(d.guarantees, newGuaranteeDemand(name, demand, d.shared))
+	}
+	slices.SortFunc(d.guarantees, func(a, b *guaranteeDemand) int { return strings.Compare(a.name, b.name) })
+	return d
 }
 
-func newGuaranteeDemand(name string, d *caiov1.Demand, shared *shared) *guaranteeDemand {
-	g := &guaranteeDemand{name: name, property: d.GetProperty(), shared: shared}
-	if d == nil {
-		return g
+// judge returns the first step that c fails and all it fails there, or "" and nothing.
+func (d *demands) judge(c *Contract) (outcome string, reasons []*caiov1.Reason) {
+	missing := d.missing(c)
+	if len(missing) > 0 && (!d.any || len(missing) == len(d.capabilities)) {
+		return "capability", []*caiov1.Reason{d.capabilityReason(c, missing)}
 	}
-	g.add("min", d.Min)
-	g.add("max", d.Max)
-	g.add("equality", d.Deviation)
-	g.add("relative_max", d.Ratio)
-	g.add("min_multiple", d.Multiple)
-	if d.GetBoolean() { // false demands nothing
-		g.terms = append(g.terms, term{"boolean", 1, g.what(), structpb.NewBoolValue(true)})
+	for _, g := range d.guarantees {
+		reasons = g.judge(c.message.GetGuarantees(), reasons)
 	}
-	return g
+	if len(reasons) > 0 {
+		return "guarantee", reasons
+	}
+	if reasons = d.judgeConstraints(c.message.GetConstraints()); len(reasons) > 0 {
+		return "constraint", reasons
+	}
+	return "", nil
 }
 
-func (g *guaranteeDemand) add(boundType string, number *float64) {
-	if number != nil {
-		g.terms = append(g.terms, term{boundType, *number, compare(g.what(), boundType, *number), structpb.NewNumberValue(*number)})
-	}
-}
-
-// what the demand is about, for people.
-func (g *guaranteeDemand) what() string {
-	if g.property != "" {
-		return g.property
-	}
-	return g.name
-}
-
-// promised returns the number of a bound, 1 and 0 for true and false; false: there is none, as in no valid contract.
-func promised(b *caiov1.Bound) (number float64, ok bool) {
-	var n *float64
-	switch b.GetType() {
-	case "min":
-		n = b.Min
-	case "max":
-		n = b.Max
-	case "equality":
-		n = b.Deviation
-	case "relative_max":
-		n = b.Ratio
-	case "min_multiple":
-		n = b.Multiple
-	case "boolean":
-		if b.GetBoolean() {
-			return 1, true
-		}
-		return 0, b.Boolean != nil
-	}
-	if n == nil {
-		return 0, false
-	}
-	return *n, true
-}
-
-// judge appends a reason for everything in which the promises, by type, do not meet the demand.
-func (g *guaranteeDemand) judge(promises map[string]*caiov1.Guarantee, reasons []*caiov1.Reason) []*caiov1.Reason {
-	promise, of := promises[g.name], ""
-	if promise == nil {
-		of = typeOf(g.name, promises)
-	}
-	number, stated := promised(promise.GetBound())
-	right := promise != nil && (g.property == "" || g.property == promise.GetProperty())
-	if len(g.terms) == 0 && !right {
-		return append(reasons, g.reason(promise, nil, number, of))
-	}
-	for i := range g.terms {
-		t := &g.terms[i]
-		if right && stated && t.boundType == promise.GetBound().GetType() && t.met(number) {
-			continue
-		}
-		reasons = append(reasons, g.reason(promise, t, number, of))
-	}
-	return reasons
-}
-
-func (t *term) met(promised float64) bool {
-	switch t.boundType {
-	case "min", "min_multiple", "boolean":
-		return promised >= t.demanded
-	default:
-		return promised <= t.demanded
-	}
-}
-
-// typeOf returns the type whose promise is about property, the first by name if there are several, "" if there is none:
-// contracts may write a property for its type (`p95_latency_ms: 40`), and who reads one is tempted to demand it so.
-func typeOf(property string, promises map[string]*caiov1.Guarantee) (name string) {
-	for of, promise := range promises {
-		if promise.GetProperty() == property && (name == "" || of < name) {
-			name = of
+// missing returns the demanded capabilities that c does not offer.
+func (d *demands) missing(c *Contract) (missing []string) {
+	for _, capability := range d.capabilities {
+		if !slices.ContainsFunc(c.message.GetCapabilities(), func(has *caiov1.Capability) bool { return has.GetType() == capability }) {
+			missing = append(missing, capability)
 		}
 	}
-	return name
+	return missing
 }
 
-// reason says what is promised and what is demanded; of is the type that a demand without a promise may have meant. Facts: guarantee; property, bound and demanded as far as they are
-// demanded; promised_property, promised_bound and promised unless nothing is promised.
-func (g *guaranteeDemand) reason(promise *caiov1.Guarantee, t *term, number float64, of string) *caiov1.Reason {
-	if promise == nil {
-		key, found := "guarantee "+g.name+" "+of, "promises no "+g.name
-		if of != "" {
-			found = fmt.Sprintf(`promises %s as a property of %s, which is to be demanded by its type: {%q: {"property": %q, ...}}`, g.name, of, of, g.name)
-		}
-		if t != nil {
-			key += " " + t.boundType
-		}
-		return g.shared.reason(key, func() *caiov1.Reason { return g.newReason(found, t, facts{}) })
-	}
-	bound := promise.GetBound().GetType()
-	found := facts{
-		"promised_property": g.shared.text(promise.GetProperty()),
-		"promised_bound":    g.shared.text(bound),
-		"promised":          structpb.NewNumberValue(number),
-	}
-	if bound == "boolean" {
-		found["promised"] = structpb.NewBoolValue(number == 1)
-	}
-	return g.newReason("promises "+compare(promise.GetProperty(), bound, number), t, found)
+// capabilityReason has the facts demanded, offered and missing, each a list of capability types.
+func (d *demands) capabilityReason(c *Contract, missing []string) *caiov1.Reason {
+	return d.shared.reason("capability "+c.offeredText, func() *caiov1.Reason {
+		return newReason("contract.capability", "offers "+c.offeredText+"; "+d.demandedText+" is demanded", facts{
+			"demanded": textList(d.capabilities), "missing": textList(missing), "offered": c.offered,
+		})
+	})
 }
 
-func (g *guaranteeDemand) newReason(found string, t *term, facts facts) *caiov1.Reason {
-	facts["guarantee"] = g.shared.text(g.name)
-	if g.property != "" {
-		facts["property"] = g.shared.text(g.property)
-	}
-	demanded := g.what()
-	if t != nil {
-		facts["bound"], facts["demanded"] = g.shared.text(t.boundType), t.value
-		demanded = t.text
-	}
-	return newReason("contract.guarantee", found+"; "+demanded+" is demanded", facts)
+// facts are what triggered a reason.
+type facts = map[string]*structpb.Value
+
+// shared holds what the reasons of one match have in common. At 10,000 services that fall, saying the same thing anew
+// for each was most of the time a match took.
+type shared struct {
+	texts   map[string]*structpb.Value
+	reasons map[string]*caiov1.Reason
 }
 
-// compare writes a bound for people.
-func compare(name, boundType string, n float64) string {
-	switch boundType {
-	case "min":
-		return name + " >= " + digits(n)
-	case "max":
-		return name + " <= " + digits(n)
-	case "equality":
-		return name + " within " + digits(n)
-	case "relative_max":
-		return name + " <= " + digits(n) + " of its reference"
-	case "min_multiple":
-		return name + " >= " + digits(n) + " times its reference"
-	default:
-		if n == 1 {
-			return name
-		}
-		return "no " + name
+func (s *shared) text(of string) *structpb.Value {
+	v := s.texts[of]
+	if v == nil {
+		v = structpb.NewStringValue(of)
+		s.texts[of] = v
 	}
+	return v
 }
 
-func digits(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-
-// judgeConstraints returns a reason for everything that the surroundings do not provide or the service does not take.
-// Facts: constraint, demanded, promised (what the contract states; null: nothing).
-func (d *demands) judgeConstraints(c *caiov1.Constraints) (reasons []*caiov1.Reason) {
-	demand := d.constraints
-	if demand == nil {
-		return nil
+// reason returns the reason that goes by key, making it the first time.
+func (s *shared) reason(key string, make func() *caiov1.Reason) *caiov1.Reason {
+	r := s.reasons[key]
+	if r == nil {
+		r = make()
+		s.reasons[key] = r
 	}
-	if c == nil {
-		c = &caiov1.Constraints{}
-	}
-	absent := func(name, what string, provided *bool, required bool) {
-		if provided == nil || *provided || !required {
-			return
-		}
-		reasons = append(reasons, d.shared.reason("constraint "+name, func() *caiov1.Reason {
-			return newReason("contract.constraint", "requires "+what+"; there is none", facts{
-				"constraint": d.shared.text(name), "demanded": structpb.NewBoolValue(false), "promised": structpb.NewBoolValue(true),
-			})
-		}))
-	}
-	limit := func(name, unit string, demanded, stated *float64) {
-		if demanded == nil || stated != nil && *stated >= *demanded {
-			return
-		}
-		promised, found := structpb.NewNullValue(), "states no "+name
-		if stated != nil {
-			promised, found = structpb.NewNumberValue(*stated), "takes at most "+digits(*stated)+" "+unit
-		}
-		reasons = append(reasons, newReason("contract.constraint", found+"; "+digits(*demanded)+" "+unit+" are demanded", facts{
-			"constraint": d.shared.text(name), "demanded": structpb.NewNumberValue(*demanded), "promised": promised,
-		}))
-	}
-	absent("requires_gpu", "a GPU", demand.RequiresGpu, c.GetRequiresGpu())
-	absent("requires_internet", "the internet", demand.RequiresInternet, c.GetRequiresInternet())
-	limit("max_concurrent_requests", "concurrent requests", wide(demand.MaxConcurrentRequests), wide(c.MaxConcurrentRequests))
-	limit("max_tokens_per_request", "tokens a request", wide(demand.MaxTokensPerRequest), wide(c.MaxTokensPerRequest))
-	limit("context_length", "tokens of context", wide(demand.ContextLength), wide(c.ContextLength))
-	limit("requests_per_second", "requests a second", demand.RequestsPerSecond, perSecond(c.GetRateLimit()))
-	return reasons
+	return r
 }
 
-func wide(n *int32) *float64 {
-	if n == nil {
-		return nil
-	}
-	f := float64(*n)
-	return &f
+func newReason(rule, message string, facts facts) *caiov1.Reason {
+	return &caiov1.Reason{Rule: rule, Message: message, Facts: &structpb.Struct{Fields: facts}}
 }
 
-// perSecond is the rate a service takes; where both are stated, the lower holds.
-func perSecond(limit *caiov1.RateLimit) *float64 {
-	if limit == nil {
-		return nil
+func textList(texts []string) *structpb.Value {
+	values := make([]*structpb.Value, len(texts))
+	for i, s := range texts {
+		values[i] = structpb.NewStringValue(s)
 	}
-	second := limit.RequestsPerSecond
-	if limit.RequestsPerMinute != nil {
-		if rate := *limit.RequestsPerMinute / 60; second == nil || rate < *second {
-			return &rate
-		}
-	}
-	return second
+	return structpb.NewListValue(&structpb.ListValue{Values: values})
 }

@@ -137,5 +137,5 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// index extends a path by an item.
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+// nth extends a path by an item.
+func nth(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

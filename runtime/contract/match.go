@@ -2,10 +2,8 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
-
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -19,8 +17,8 @@ type Match struct {
 	Unlisted int
 
 	registry *Registry
-	demands  *demands
-	enough   bitset.Set // services that offer the capabilities
+	request  *caiov1.Request
+	demands  *demands // nil until a reason is asked for
 }
 
 // Match compares what the services promise with what a request demands, in three steps: its capabilities (all, or any
@@ -39,141 +37,52 @@ type Match struct {
 // lists the services that offer none of the capabilities, too, instead of counting them. A NaN or infinite number in the
 // demands is an error: it would decide by accident.
 func (r *Registry) Match(request *caiov1.Request, visible bitset.Set, listAll bool) (*Match, error) {
-	d, err := newDemands(request)
-	if err != nil {
+	if err := finite(request); err != nil {
 		return nil, err
 	}
 	if visible == nil {
 		visible = r.live
 	}
-	enough, listed := r.offering(request)
-	if listAll {
-		listed = visible.Clone()
+	// Both sets in one piece of memory. They are shortened as they are narrowed, but never grow.
+	words := make(bitset.Set, 2*len(visible))
+	passed, listed := words[:len(visible):len(visible)], words[len(visible):]
+	copy(passed, visible)
+	copy(listed, visible)
+	passed, listed = r.index.offering(request, passed, listed, listAll)
+	m := &Match{Unlisted: visible.Count() - listed.Count(), registry: r, request: request}
+	for name, demand := range request.GetGuarantees() {
+		passed = r.index.guaranteeing(passed, name, demand)
 	}
-	listed = listed.And(visible)
-	m := &Match{
-		Passed: bitset.Of(len(r.slots)), Unlisted: visible.Count() - listed.Count(), registry: r, demands: d, enough: enough,
-	}
-	for slot := range listed.All() {
-		if outcome, _ := m.Why(slot); outcome == "" {
-			m.Passed.Add(slot)
-		}
-	}
-	m.Fallen = listed.Clone().AndNot(m.Passed)
+	m.Passed = r.index.within(passed, request.GetConstraints())
+	m.Fallen = listed.AndNot(m.Passed)
 	return m, nil
 }
 
 // Why returns, for a service in Fallen, the first step it failed ("capability", "guarantee", "constraint") and
-// everything it failed there; for one in Passed "" and nothing. The reasons are shared among the services of the match
-// and must not be changed.
+// everything it failed there; for one in Passed "" and nothing. The request must still be what it was. The reasons are
+// shared among the services of the match and must not be changed.
 func (m *Match) Why(slot int) (outcome string, reasons []*caiov1.Reason) {
-	return m.demands.judge(m.registry.slots[slot].Contract, m.enough.Has(slot))
+	if m.demands == nil {
+		m.demands = newDemands(m.request)
+	}
+	return m.demands.judge(m.registry.slots[slot].Contract)
 }
 
-// demands is a request's demands, in an order that does not change from run to run. It belongs to one match and one
-// goroutine.
-type demands struct {
-	capabilities []string
-	demandedText string
-	any          bool
-	guarantees   []*guaranteeDemand
-	constraints  *caiov1.Demands
-	shared       *shared
-}
-
-func newDemands(request *caiov1.Request) (*demands, error) {
-	d := &demands{
-		capabilities: request.GetCapabilities(), any: request.GetMatch() == "any", constraints: request.GetConstraints(),
-		shared: &shared{texts: map[string]*structpb.Value{}, reasons: map[string]*caiov1.Reason{}},
+// finite fails on a demand that is NaN or infinite, the first by its place.
+func finite(request *caiov1.Request) error {
+	all := true
+	for _, d := range request.GetGuarantees() {
+		// n-n is 0 for every finite n, NaN for all else.
+		all = all && d.GetMin()-d.GetMin() == 0 && d.GetMax()-d.GetMax() == 0 && d.GetDeviation()-d.GetDeviation() == 0 &&
+			d.GetRatio()-d.GetRatio() == 0 && d.GetMultiple()-d.GetMultiple() == 0
 	}
-	d.demandedText = strings.Join(d.capabilities, ", ")
-	if len(d.capabilities) > 1 && d.any {
-		d.demandedText = "any of " + d.demandedText
-	} else if len(d.capabilities) > 1 {
-		d.demandedText = "all of " + d.demandedText
+	if n := request.GetConstraints().GetRequestsPerSecond(); all && n-n == 0 {
+		return nil
 	}
-	for name, demand := range request.GetGuarantees() {
-		if path := notFinite(join("guarantees", name), demand.ProtoReflect()); path != "" {
-			return nil, fmt.Errorf("match request: %s is not a finite number", path)
+	for _, name := range slices.Sorted(maps.Keys(request.GetGuarantees())) {
+		if path := notFinite(join("guarantees", name), request.Guarantees[name].ProtoReflect()); path != "" {
+			return fmt.Errorf("match request: %s is not a finite number", path)
 		}
-		d.guarantees = append(d.guarantees, newGuaranteeDemand(name, demand, d.shared))
 	}
-	slices.SortFunc(d.guarantees, func(a, b *guaranteeDemand) int { return strings.Compare(a.name, b.name) })
-	if path := notFinite("constraints", d.constraints.ProtoReflect()); path != "" {
-		return nil, fmt.Errorf("match request: %s is not a finite number", path)
-	}
-	return d, nil
-}
-
-// judge returns the first step that c fails and all it fails there, or "" and nothing.
-func (d *demands) judge(c *Contract, offers bool) (outcome string, reasons []*caiov1.Reason) {
-	if !offers {
-		return "capability", []*caiov1.Reason{d.capabilityReason(c)}
-	}
-	for _, g := range d.guarantees {
-		reasons = g.judge(c.message.GetGuarantees(), reasons)
-	}
-	if len(reasons) > 0 {
-		return "guarantee", reasons
-	}
-	if reasons = d.judgeConstraints(c.message.GetConstraints()); len(reasons) > 0 {
-		return "constraint", reasons
-	}
-	return "", nil
-}
-
-// capabilityReason has the facts demanded, offered and missing, each a list of capability types.
-func (d *demands) capabilityReason(c *Contract) *caiov1.Reason {
-	return d.shared.reason("capability "+c.offeredText, func() *caiov1.Reason {
-		var missing []string
-		for _, capability := range d.capabilities {
-			if !slices.ContainsFunc(c.message.GetCapabilities(), func(has *caiov1.Capability) bool { return has.GetType() == capability }) {
-				missing = append(missing, capability)
-			}
-		}
-		return newReason("contract.capability", "offers "+c.offeredText+"; "+d.demandedText+" is demanded", facts{
-			"demanded": textList(d.capabilities), "missing": textList(missing), "offered": c.offered,
-		})
-	})
-}
-
-// facts are what triggered a reason.
-type facts = map[string]*structpb.Value
-
-// shared holds what the reasons of one match have in common. At 10,000 services that fall, saying the same thing anew
-// for each was most of the time a match took.
-type shared struct {
-	texts   map[string]*structpb.Value
-	reasons map[string]*caiov1.Reason
-}
-
-func (s *shared) text(of string) *structpb.Value {
-	v := s.texts[of]
-	if v == nil {
-		v = structpb.NewStringValue(of)
-		s.texts[of] = v
-	}
-	return v
-}
-
-// reason returns the reason that goes by key, making it the first time.
-func (s *shared) reason(key string, make func() *caiov1.Reason) *caiov1.Reason {
-	r := s.reasons[key]
-	if r == nil {
-		r = make()
-		s.reasons[key] = r
-	}
-	return r
-}
-
-func newReason(rule, message string, facts facts) *caiov1.Reason {
-	return &caiov1.Reason{Rule: rule, Message: message, Facts: &structpb.Struct{Fields: facts}}
-}
-
-func textList(texts []string) *structpb.Value {
-	values := make([]*structpb.Value, len(texts))
-	for i, s := range texts {
-		values[i] = structpb.NewStringValue(s)
-	}
-	return structpb.NewListValue(&structpb.ListValue{Values: values})
+	return fmt.Errorf("match request: %s is not a finite number", notFinite("constraints", request.GetConstraints().ProtoReflect()))
 }

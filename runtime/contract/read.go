@@ -223,7 +223,7 @@ func (r *reader) yamlNode(y *yaml.Node, path string, depth int) *node {
 	case yaml.SequenceNode:
 		n.kind = kindList
 		for i, item := range y.Content {
-			n.items = append(n.items, r.yamlNode(item, index(path, i), depth+1))
+			n.items = append(n.items, r.yamlNode(item, nth(path, i), depth+1))
 		}
 		return n
 	case yaml.AliasNode:

@@ -88,7 +88,7 @@ func (r *reader) exprNode(expr ast.Expr, path string, depth int) *node {
 	case *ast.ListLit:
 		n.kind = kindList
 		for i, item := range x.Elts {
-			n.items = append(n.items, r.exprNode(item, index(path, i), depth+1))
+			n.items = append(n.items, r.exprNode(item, nth(path, i), depth+1))
 		}
 		return n
 	case *ast.BasicLit:

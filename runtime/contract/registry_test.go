@@ -129,9 +129,9 @@ func compareRegistry(t *testing.T, r *Registry, model map[string]*Service) {
 	if _, ok := r.Get("nobody"); ok {
 		t.Fatal("found a service that was never there")
 	}
-	for name, set := range r.capabilities {
+	for m, set := range r.index.sets {
 		if set.Empty() {
-			t.Fatalf("capability %s: an empty set is kept", name)
+			t.Fatalf("%v: an empty set is kept", m)
 		}
 	}
 }
@@ -283,65 +283,6 @@ func TestDigestIsOfIDsAndContractsOnly(t *testing.T) {
 	}
 	if forward.Without(services[0].ID()).Digest() == forward.Digest() {
 		t.Error("the digest does not tell a service is gone")
-	}
-}
-
-func BenchmarkRegistryWith(b *testing.B) {
-	for _, n := range []int{100, 10_000} {
-		services := randomServices(b, n)
-		r := NewRegistry(services...)
-		b.Run(fmt.Sprintf("replace/%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				r.With(services[i%n])
-			}
-		})
-		b.Run(fmt.Sprintf("remove/%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				r.Without(services[i%n].ID())
-			}
-		})
-	}
-	// The worst case for the index: every service has a capability of its own.
-	services := make([]*Service, 10_000)
-	for i := range services {
-		id := fmt.Sprintf("service-%05d", i)
-		services[i] = testService(b, 1, &caiov1.Contract{ServiceId: id, Capabilities: []*caiov1.Capability{{Type: id}}})
-	}
-	r := NewRegistry(services...)
-	b.Run("distinct/10000", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			r.With(services[i%len(services)])
-		}
-	})
-	b.Run("build/10000", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			NewRegistry(services...)
-		}
-	})
-}
-
-func BenchmarkMatch(b *testing.B) {
-	for _, n := range []int{100, 10_000} {
-		r := NewRegistry(randomServices(b, n)...)
-		for name, q := range map[string]*caiov1.Request{
-			"all-pass":  {Capabilities: []string{"chat"}},
-			"some-fail": {Capabilities: []string{"chat"}, Guarantees: map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(0.5)}, "latency": {Max: proto.Float64(500)}}, Constraints: &caiov1.Demands{RequiresGpu: proto.Bool(false)}},
-			"few":       {Capabilities: []string{"chat", "code", "ocr"}},
-			"everybody": {Guarantees: map[string]*caiov1.Demand{"accuracy": {Min: proto.Float64(0.5)}}},
-		} {
-			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := r.Match(q, nil, false); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
 	}
 }
 
