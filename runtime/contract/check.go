@@ -34,6 +34,8 @@ func (c *checker) walk(m *member, n *node) bool {
 	case m.kind == cue.StructKind && n.kind == kindObject:
 		c.walkFields(m.shape, n)
 		return true
+	case m.vector && n.kind == kindList:
+		return true // see vectors
 	case m.kind == cue.ListKind && n.kind == kindList:
 		c.walkItems(m.shape, n)
 		return true

@@ -31,7 +31,7 @@ func (s *shape) judged(n *node) *node {
 			}
 		}
 		return seen
-	case n.kind == kindList && s.kind == cue.ListKind:
+	case n.kind == kindList && s.kind == cue.ListKind && !s.vector:
 		seen := &node{kind: kindList}
 		for _, item := range n.items {
 			seen.items = append(seen.items, s.item.judged(item))
@@ -54,7 +54,7 @@ func (s *shape) weigh(n *node) int {
 			}
 		}
 	}
-	if n.kind == kindList && s.kind == cue.ListKind {
+	if n.kind == kindList && s.kind == cue.ListKind && !s.vector {
 		for _, item := range n.items {
 			weight += s.item.weigh(item)
 		}
@@ -142,6 +142,9 @@ func (s *shape) restore(made any, n *node) any {
 			v[f.name] = child
 		}
 	case []any:
+		if s.vector {
+			return n.value()
+		}
 		for i, item := range n.items {
 			v[i] = s.item.restore(v[i], item)
 		}

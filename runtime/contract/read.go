@@ -37,11 +37,12 @@ type reader struct {
 	values int
 	full   bool // too many values, which was reported
 	open   map[*yaml.Node]bool
+	marks  map[int][]int // of long lines, by number; see yamlPosition
 }
 
 // read returns nil if the file cannot be understood at all; the report then says why.
 func read(source []byte, report *report) *node {
-	r := &reader{report: report, source: source, open: map[*yaml.Node]bool{}}
+	r := &reader{report: report, source: source, open: map[*yaml.Node]bool{}, marks: map[int][]int{}}
 	if len(source) > MaxSize {
 		report.add(position{}, "", "the file has %d bytes; the limit is %d (1 MiB)", len(source), MaxSize)
 		return nil
@@ -202,14 +203,40 @@ func (r *reader) syntax(err error) {
 	r.report.add(position{at, 1 + len(line) - len(bytes.TrimLeft(line, " "))}, "", "not YAML: %s", message)
 }
 
-// yamlPosition finds the byte column of a node, whose own column counts characters.
+// markEvery is how many characters of a line lie between two marks.
+const markEvery = 256
+
+// yamlPosition finds the byte column of a node, whose own column counts characters. Marks keep a line of many nodes, such
+// as a vector, from being read through for each of them.
 func (r *reader) yamlPosition(n *yaml.Node) position {
-	line, column := r.line(n.Line), 0
-	for i := 1; i < n.Column && column < len(line); i++ {
+	line, left := r.line(n.Line), n.Column-1
+	marks := r.marks[n.Line]
+	if marks == nil && left >= markEvery {
+		marks = marksOf(line)
+		r.marks[n.Line] = marks
+	}
+	column := 0
+	if i := min(left/markEvery, len(marks)-1); i >= 0 && marks != nil {
+		column, left = marks[i], left-i*markEvery
+	}
+	for ; left > 0 && column < len(line); left-- {
 		_, size := utf8.DecodeRune(line[column:])
 		column += size
 	}
 	return position{n.Line, column + 1}
+}
+
+// marksOf returns the offset of every markEvery-th character of line, from the first.
+func marksOf(line []byte) []int {
+	var marks []int
+	for i, offset := 0, 0; offset < len(line) || i == 0; i++ {
+		if i%markEvery == 0 {
+			marks = append(marks, offset)
+		}
+		_, size := utf8.DecodeRune(line[offset:])
+		offset += max(size, 1)
+	}
+	return marks
 }
 
 func (r *reader) yamlNode(y *yaml.Node, path string, depth int) *node {

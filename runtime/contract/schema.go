@@ -112,6 +112,7 @@ func (s *Schema) Parse(filename string, source []byte) (*Contract, error) {
 		r.add(root.pos, "", "the contract states more than %d values beside parameters and settings", maxJudged)
 		return nil, r.err()
 	}
+	vectors(root, r)
 	if len(r.faults) == 0 && s.known(s.shape, root) && s.unique(root) {
 		if v := s.unify(root); v.Validate(cue.Concrete(true)) == nil {
 			return s.finish(filename, source, root, v, r)

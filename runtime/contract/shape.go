@@ -25,6 +25,7 @@ type shape struct {
 	item    *member
 	atLeast int
 	unique  string // items must differ in this field
+	vector  bool   // numbers, maybe thousands: judged here and not by CUE
 }
 
 type member struct {
@@ -71,6 +72,8 @@ func (s *shape) readFields() error {
 				m.required = false
 			case "unique":
 				child.unique = attribute.Contents()
+			case "vector":
+				child.vector = true
 			}
 		}
 		name := fields.Selector().Unquoted()

@@ -16,7 +16,7 @@ import (
 // does not pay for it. Immutable; safe for concurrent use.
 type Facts struct{ service *ast.Term }
 
-// NewFacts prepares a contract from its normal form, JSON. Numbers keep their digits. It fails on anything but one JSON
+// NewFacts prepares a contract from its normal form, JSON. Numbers keep their digits; field is left out. It fails on anything but one JSON
 // object.
 func NewFacts(normal []byte) (*Facts, error) {
 	if !utf8.Valid(normal) {
@@ -31,6 +31,8 @@ func NewFacts(normal []byte) (*Facts, error) {
 	if d.More() || object == nil {
 		return nil, errors.New("prepare contract for policies: must be one JSON object")
 	}
+	// Vectors of thousands of numbers are no rule's matter, and would take a hundred bytes a number; see look.
+	delete(object, "field")
 	v, err := ast.InterfaceToValue(object)
 	if err != nil {
 		return nil, fmt.Errorf("prepare contract for policies: %w", err)

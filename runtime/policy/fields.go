@@ -57,10 +57,12 @@ func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f 
 		return f
 	}
 	fd := md.Fields().ByName(protoreflect.Name(name))
-	if fd == nil {
+	if fd == nil || fd.FullName() == hidden {
 		f.unknown, f.mayMissed = string(name), true
 		for i := range md.Fields().Len() {
-			f.allowed = append(f.allowed, string(md.Fields().Get(i).Name()))
+			if seen := md.Fields().Get(i); seen.FullName() != hidden {
+				f.allowed = append(f.allowed, string(seen.Name()))
+			}
 		}
 		return f
 	}
@@ -96,6 +98,9 @@ func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f 
 	f.mayMissed = true
 	return f
 }
+
+// hidden is what NewFacts leaves out of a contract.
+const hidden = "caio.v1.Contract.field"
 
 // free tells whether a message holds any JSON.
 func free(md protoreflect.MessageDescriptor) bool {

@@ -24,7 +24,7 @@ const (
 
 // Contract is a service's contract in its normal form. It is written by the service's owner as YAML, JSON or CUE in
 // any of the accepted forms and validated in CUE (schema/cue/contract.cue holds the rules and ranges); all objects,
-// lists, booleans and strings below are then present, with the pessimistic value where the author was silent, and
+// lists, booleans and strings below (but for field) are then present, with the pessimistic value where the author was silent, and
 // only optional numbers may be absent. Policies read it as `input.service`.
 type Contract struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -59,7 +59,9 @@ type Contract struct {
 	// What must always hold of the service, and how it is verified.
 	Invariants []*Invariant `protobuf:"bytes,15,rep,name=invariants,proto3" json:"invariants,omitempty"`
 	// For catalogues and tenants.
-	Metadata      *Metadata `protobuf:"bytes,16,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *Metadata `protobuf:"bytes,16,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What the service is among fields. Absent: not stated. Policies do not see it.
+	Field         *ServiceField `protobuf:"bytes,17,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -202,6 +204,13 @@ func (x *Contract) GetInvariants() []*Invariant {
 func (x *Contract) GetMetadata() *Metadata {
 	if x != nil {
 		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Contract) GetField() *ServiceField {
+	if x != nil {
+		return x.Field
 	}
 	return nil
 }
@@ -1516,7 +1525,7 @@ var File_caio_v1_contract_proto protoreflect.FileDescriptor
 
 const file_caio_v1_contract_proto_rawDesc = "" +
 	"\n" +
-	"\x16caio/v1/contract.proto\x12\acaio.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x9c\x06\n" +
+	"\x16caio/v1/contract.proto\x12\acaio.v1\x1a\x13caio/v1/field.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc9\x06\n" +
 	"\bContract\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x12\n" +
@@ -1539,7 +1548,8 @@ const file_caio_v1_contract_proto_rawDesc = "" +
 	"\n" +
 	"invariants\x18\x0f \x03(\v2\x12.caio.v1.InvariantR\n" +
 	"invariants\x12-\n" +
-	"\bmetadata\x18\x10 \x01(\v2\x11.caio.v1.MetadataR\bmetadata\x1aQ\n" +
+	"\bmetadata\x18\x10 \x01(\v2\x11.caio.v1.MetadataR\bmetadata\x12+\n" +
+	"\x05field\x18\x11 \x01(\v2\x15.caio.v1.ServiceFieldR\x05field\x1aQ\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.caio.v1.GuaranteeR\x05value:\x028\x01\"\x92\x01\n" +
@@ -1698,8 +1708,9 @@ var file_caio_v1_contract_proto_goTypes = []any{
 	(*Artifact)(nil),           // 17: caio.v1.Artifact
 	(*Metadata)(nil),           // 18: caio.v1.Metadata
 	nil,                        // 19: caio.v1.Contract.GuaranteesEntry
-	(*structpb.Struct)(nil),    // 20: google.protobuf.Struct
-	(*structpb.Value)(nil),     // 21: google.protobuf.Value
+	(*ServiceField)(nil),       // 20: caio.v1.ServiceField
+	(*structpb.Struct)(nil),    // 21: google.protobuf.Struct
+	(*structpb.Value)(nil),     // 22: google.protobuf.Value
 }
 var file_caio_v1_contract_proto_depIdxs = []int32{
 	1,  // 0: caio.v1.Contract.capabilities:type_name -> caio.v1.Capability
@@ -1712,23 +1723,24 @@ var file_caio_v1_contract_proto_depIdxs = []int32{
 	13, // 7: caio.v1.Contract.adapter:type_name -> caio.v1.AdapterBinding
 	15, // 8: caio.v1.Contract.invariants:type_name -> caio.v1.Invariant
 	18, // 9: caio.v1.Contract.metadata:type_name -> caio.v1.Metadata
-	20, // 10: caio.v1.Capability.parameters:type_name -> google.protobuf.Struct
-	2,  // 11: caio.v1.Capability.accuracy:type_name -> caio.v1.CapabilityAccuracy
-	4,  // 12: caio.v1.Guarantee.bound:type_name -> caio.v1.Bound
-	6,  // 13: caio.v1.Constraints.rate_limit:type_name -> caio.v1.RateLimit
-	8,  // 14: caio.v1.Cost.per_token:type_name -> caio.v1.TokenCost
-	12, // 15: caio.v1.Api.endpoints:type_name -> caio.v1.Endpoint
-	20, // 16: caio.v1.AdapterBinding.settings:type_name -> google.protobuf.Struct
-	14, // 17: caio.v1.AdapterBinding.auth:type_name -> caio.v1.Auth
-	21, // 18: caio.v1.Invariant.threshold:type_name -> google.protobuf.Value
-	16, // 19: caio.v1.Invariant.verification:type_name -> caio.v1.Verification
-	17, // 20: caio.v1.Invariant.artifact:type_name -> caio.v1.Artifact
-	3,  // 21: caio.v1.Contract.GuaranteesEntry.value:type_name -> caio.v1.Guarantee
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	20, // 10: caio.v1.Contract.field:type_name -> caio.v1.ServiceField
+	21, // 11: caio.v1.Capability.parameters:type_name -> google.protobuf.Struct
+	2,  // 12: caio.v1.Capability.accuracy:type_name -> caio.v1.CapabilityAccuracy
+	4,  // 13: caio.v1.Guarantee.bound:type_name -> caio.v1.Bound
+	6,  // 14: caio.v1.Constraints.rate_limit:type_name -> caio.v1.RateLimit
+	8,  // 15: caio.v1.Cost.per_token:type_name -> caio.v1.TokenCost
+	12, // 16: caio.v1.Api.endpoints:type_name -> caio.v1.Endpoint
+	21, // 17: caio.v1.AdapterBinding.settings:type_name -> google.protobuf.Struct
+	14, // 18: caio.v1.AdapterBinding.auth:type_name -> caio.v1.Auth
+	22, // 19: caio.v1.Invariant.threshold:type_name -> google.protobuf.Value
+	16, // 20: caio.v1.Invariant.verification:type_name -> caio.v1.Verification
+	17, // 21: caio.v1.Invariant.artifact:type_name -> caio.v1.Artifact
+	3,  // 22: caio.v1.Contract.GuaranteesEntry.value:type_name -> caio.v1.Guarantee
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_contract_proto_init() }
@@ -1736,6 +1748,7 @@ func file_caio_v1_contract_proto_init() {
 	if File_caio_v1_contract_proto != nil {
 		return
 	}
+	file_caio_v1_field_proto_init()
 	file_caio_v1_contract_proto_msgTypes[2].OneofWrappers = []any{}
 	file_caio_v1_contract_proto_msgTypes[4].OneofWrappers = []any{}
 	file_caio_v1_contract_proto_msgTypes[5].OneofWrappers = []any{}

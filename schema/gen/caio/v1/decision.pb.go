@@ -42,13 +42,15 @@ type Decision struct {
 	Inputs *Inputs `protobuf:"bytes,7,opt,name=inputs,proto3" json:"inputs,omitempty"`
 	// What the chosen service guarantees.
 	Guarantees map[string]*Guarantee `protobuf:"bytes,8,rep,name=guarantees,proto3" json:"guarantees,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Form of the objective: "contract" (no field state).
+	// Form of the objective: "field" where the request brings an intent as a field, else "contract".
 	Objective string `protobuf:"bytes,9,opt,name=objective,proto3" json:"objective,omitempty"`
 	// Weight of each term of the objective, fixed in the release.
 	Coefficients map[string]float64 `protobuf:"bytes,10,rep,name=coefficients,proto3" json:"coefficients,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	// Services in the registry that offer none of what is asked and are therefore not listed. >= 0; 0 when all were
 	// asked to be listed.
-	Unlisted      int32 `protobuf:"varint,11,opt,name=unlisted,proto3" json:"unlisted,omitempty"`
+	Unlisted int32 `protobuf:"varint,11,opt,name=unlisted,proto3" json:"unlisted,omitempty"`
+	// What was read off the request's fields. Absent: it brings none.
+	Field         *FieldReading `protobuf:"bytes,12,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,27 +162,39 @@ func (x *Decision) GetUnlisted() int32 {
 	return 0
 }
 
+func (x *Decision) GetField() *FieldReading {
+	if x != nil {
+		return x.Field
+	}
+	return nil
+}
+
 // Candidate is one service that was considered.
 type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The service.
 	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
 	// "selected", "eligible" (could have served), or the step at which it fell: "capability", "guarantee",
-	// "constraint", "rule", "security", "budget", "latency".
+	// "constraint", "rule", "security", "traits", "budget", "latency".
 	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Why it fell: everything that failed at that step. Empty when it did not fall.
 	Reasons []*Reason `protobuf:"bytes,3,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// Value of the objective. Absent when it fell.
 	Score *float64 `protobuf:"fixed64,4,opt,name=score,proto3,oneof" json:"score,omitempty"`
-	// Every term of the objective before its weight: guarantee, cost_score, performance, reliability, cost, risk,
-	// latency, each in [0, 1]. Empty when it fell.
+	// Every term of the objective before its weight, by its form. "contract": guarantee, cost_score, performance,
+	// reliability. "field": intent (I, at an intent of energy 1), capability (A), model (RL), memory (W). Both: cost, risk,
+	// latency. capability, model and memory are in [-1, 1], a memory measured in dB in [0, 300], all else in [0, 1]. Empty
+	// when it fell.
 	Terms map[string]float64 `protobuf:"bytes,5,rep,name=terms,proto3" json:"terms,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	// sha256 of the contract's normal form, in hex.
 	ContractDigest string `protobuf:"bytes,6,opt,name=contract_digest,json=contractDigest,proto3" json:"contract_digest,omitempty"`
 	// History that entered the score. Absent when it fell.
-	History       *History `protobuf:"bytes,7,opt,name=history,proto3" json:"history,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	History *History `protobuf:"bytes,7,opt,name=history,proto3" json:"history,omitempty"`
+	// G-values, where the request brings fields and the candidate was held against them: "traits", "budget" (cost -
+	// max_cost), "latency" (promised - max_latency_ms), "policy" and "safety" (refusals by rules). Each must be <= 0.
+	FieldConstraints map[string]float64 `protobuf:"bytes,8,rep,name=field_constraints,json=fieldConstraints,proto3" json:"field_constraints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Candidate) Reset() {
@@ -258,6 +272,13 @@ func (x *Candidate) GetContractDigest() string {
 func (x *Candidate) GetHistory() *History {
 	if x != nil {
 		return x.History
+	}
+	return nil
+}
+
+func (x *Candidate) GetFieldConstraints() map[string]float64 {
+	if x != nil {
+		return x.FieldConstraints
 	}
 	return nil
 }
@@ -479,7 +500,7 @@ func (x *History) GetCurrency() string {
 // Proof is a statement about a decision together with all that is needed to recompute whether it holds.
 type Proof struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Step it belongs to: "matching", "rules", "security", "limits", "optimization", "composition".
+	// Step it belongs to: "matching", "rules", "security", "traits", "limits", "optimization", "control", "composition".
 	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
 	// Property, such as "SEC-0002".
 	Property string `protobuf:"bytes,2,opt,name=property,proto3" json:"property,omitempty"`
@@ -747,7 +768,7 @@ var File_caio_v1_decision_proto protoreflect.FileDescriptor
 
 const file_caio_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x16caio/v1/decision.proto\x12\acaio.v1\x1a\x16caio/v1/contract.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xdc\x04\n" +
+	"\x16caio/v1/decision.proto\x12\acaio.v1\x1a\x16caio/v1/contract.proto\x1a\x13caio/v1/field.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x89\x05\n" +
 	"\bDecision\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x122\n" +
@@ -765,13 +786,14 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\tobjective\x18\t \x01(\tR\tobjective\x12G\n" +
 	"\fcoefficients\x18\n" +
 	" \x03(\v2#.caio.v1.Decision.CoefficientsEntryR\fcoefficients\x12\x1a\n" +
-	"\bunlisted\x18\v \x01(\x05R\bunlisted\x1aQ\n" +
+	"\bunlisted\x18\v \x01(\x05R\bunlisted\x12+\n" +
+	"\x05field\x18\f \x01(\v2\x15.caio.v1.FieldReadingR\x05field\x1aQ\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.caio.v1.GuaranteeR\x05value:\x028\x01\x1a?\n" +
 	"\x11CoefficientsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xd8\x02\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xf4\x03\n" +
 	"\tCandidate\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x18\n" +
@@ -780,9 +802,13 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\x05score\x18\x04 \x01(\x01H\x00R\x05score\x88\x01\x01\x123\n" +
 	"\x05terms\x18\x05 \x03(\v2\x1d.caio.v1.Candidate.TermsEntryR\x05terms\x12'\n" +
 	"\x0fcontract_digest\x18\x06 \x01(\tR\x0econtractDigest\x12*\n" +
-	"\ahistory\x18\a \x01(\v2\x10.caio.v1.HistoryR\ahistory\x1a8\n" +
+	"\ahistory\x18\a \x01(\v2\x10.caio.v1.HistoryR\ahistory\x12U\n" +
+	"\x11field_constraints\x18\b \x03(\v2(.caio.v1.Candidate.FieldConstraintsEntryR\x10fieldConstraints\x1a8\n" +
 	"\n" +
 	"TermsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1aC\n" +
+	"\x15FieldConstraintsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01B\b\n" +
 	"\x06_score\"\xbd\x01\n" +
@@ -847,7 +873,7 @@ func file_caio_v1_decision_proto_rawDescGZIP() []byte {
 	return file_caio_v1_decision_proto_rawDescData
 }
 
-var file_caio_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_caio_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_caio_v1_decision_proto_goTypes = []any{
 	(*Decision)(nil),        // 0: caio.v1.Decision
 	(*Candidate)(nil),       // 1: caio.v1.Candidate
@@ -859,8 +885,10 @@ var file_caio_v1_decision_proto_goTypes = []any{
 	nil,                     // 7: caio.v1.Decision.GuaranteesEntry
 	nil,                     // 8: caio.v1.Decision.CoefficientsEntry
 	nil,                     // 9: caio.v1.Candidate.TermsEntry
-	(*structpb.Struct)(nil), // 10: google.protobuf.Struct
-	(*Guarantee)(nil),       // 11: caio.v1.Guarantee
+	nil,                     // 10: caio.v1.Candidate.FieldConstraintsEntry
+	(*FieldReading)(nil),    // 11: caio.v1.FieldReading
+	(*structpb.Struct)(nil), // 12: google.protobuf.Struct
+	(*Guarantee)(nil),       // 13: caio.v1.Guarantee
 }
 var file_caio_v1_decision_proto_depIdxs = []int32{
 	1,  // 0: caio.v1.Decision.candidates:type_name -> caio.v1.Candidate
@@ -869,18 +897,20 @@ var file_caio_v1_decision_proto_depIdxs = []int32{
 	5,  // 3: caio.v1.Decision.inputs:type_name -> caio.v1.Inputs
 	7,  // 4: caio.v1.Decision.guarantees:type_name -> caio.v1.Decision.GuaranteesEntry
 	8,  // 5: caio.v1.Decision.coefficients:type_name -> caio.v1.Decision.CoefficientsEntry
-	2,  // 6: caio.v1.Candidate.reasons:type_name -> caio.v1.Reason
-	9,  // 7: caio.v1.Candidate.terms:type_name -> caio.v1.Candidate.TermsEntry
-	3,  // 8: caio.v1.Candidate.history:type_name -> caio.v1.History
-	10, // 9: caio.v1.Reason.facts:type_name -> google.protobuf.Struct
-	10, // 10: caio.v1.Proof.evidence:type_name -> google.protobuf.Struct
-	1,  // 11: caio.v1.Error.candidates:type_name -> caio.v1.Candidate
-	11, // 12: caio.v1.Decision.GuaranteesEntry.value:type_name -> caio.v1.Guarantee
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 6: caio.v1.Decision.field:type_name -> caio.v1.FieldReading
+	2,  // 7: caio.v1.Candidate.reasons:type_name -> caio.v1.Reason
+	9,  // 8: caio.v1.Candidate.terms:type_name -> caio.v1.Candidate.TermsEntry
+	3,  // 9: caio.v1.Candidate.history:type_name -> caio.v1.History
+	10, // 10: caio.v1.Candidate.field_constraints:type_name -> caio.v1.Candidate.FieldConstraintsEntry
+	12, // 11: caio.v1.Reason.facts:type_name -> google.protobuf.Struct
+	12, // 12: caio.v1.Proof.evidence:type_name -> google.protobuf.Struct
+	1,  // 13: caio.v1.Error.candidates:type_name -> caio.v1.Candidate
+	13, // 14: caio.v1.Decision.GuaranteesEntry.value:type_name -> caio.v1.Guarantee
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_decision_proto_init() }
@@ -889,6 +919,7 @@ func file_caio_v1_decision_proto_init() {
 		return
 	}
 	file_caio_v1_contract_proto_init()
+	file_caio_v1_field_proto_init()
 	file_caio_v1_decision_proto_msgTypes[1].OneofWrappers = []any{}
 	file_caio_v1_decision_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
@@ -897,7 +928,7 @@ func file_caio_v1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_decision_proto_rawDesc), len(file_caio_v1_decision_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

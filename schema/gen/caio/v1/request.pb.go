@@ -53,7 +53,9 @@ type Request struct {
 	// with --insecure-dev.
 	Principal *Principal `protobuf:"bytes,9,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Circumstances that policies may judge. Set by the caller, completed by the server.
-	Context       *Context `protobuf:"bytes,10,opt,name=context,proto3" json:"context,omitempty"`
+	Context *Context `protobuf:"bytes,10,opt,name=context,proto3" json:"context,omitempty"`
+	// What the caller intends, how it is minded and what it remembers, as fields. Set by the caller; absent: nothing.
+	Field         *FieldState `protobuf:"bytes,11,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -154,6 +156,13 @@ func (x *Request) GetPrincipal() *Principal {
 func (x *Request) GetContext() *Context {
 	if x != nil {
 		return x.Context
+	}
+	return nil
+}
+
+func (x *Request) GetField() *FieldState {
+	if x != nil {
+		return x.Field
 	}
 	return nil
 }
@@ -647,7 +656,7 @@ var File_caio_v1_request_proto protoreflect.FileDescriptor
 
 const file_caio_v1_request_proto_rawDesc = "" +
 	"\n" +
-	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x04\n" +
+	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13caio/v1/field.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x05\n" +
 	"\aRequest\x127\n" +
 	"\fcapabilities\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\fcapabilities\x12'\n" +
 	"\x05match\x18\x02 \x01(\tB\x11\xbaH\x0er\fR\x00R\x03allR\x03anyR\x05match\x12S\n" +
@@ -661,7 +670,8 @@ const file_caio_v1_request_proto_rawDesc = "" +
 	"\x06intent\x18\b \x01(\v2\x0f.caio.v1.IntentR\x06intent\x120\n" +
 	"\tprincipal\x18\t \x01(\v2\x12.caio.v1.PrincipalR\tprincipal\x12*\n" +
 	"\acontext\x18\n" +
-	" \x01(\v2\x10.caio.v1.ContextR\acontext\x1aN\n" +
+	" \x01(\v2\x10.caio.v1.ContextR\acontext\x12)\n" +
+	"\x05field\x18\v \x01(\v2\x13.caio.v1.FieldStateR\x05field\x1aN\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.caio.v1.DemandR\x05value:\x028\x01B\x11\n" +
@@ -744,8 +754,9 @@ var file_caio_v1_request_proto_goTypes = []any{
 	(*Context)(nil),               // 6: caio.v1.Context
 	nil,                           // 7: caio.v1.Request.GuaranteesEntry
 	(*Intent)(nil),                // 8: caio.v1.Intent
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 10: google.protobuf.Struct
+	(*FieldState)(nil),            // 9: caio.v1.FieldState
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 11: google.protobuf.Struct
 }
 var file_caio_v1_request_proto_depIdxs = []int32{
 	7,  // 0: caio.v1.Request.guarantees:type_name -> caio.v1.Request.GuaranteesEntry
@@ -755,14 +766,15 @@ var file_caio_v1_request_proto_depIdxs = []int32{
 	8,  // 4: caio.v1.Request.intent:type_name -> caio.v1.Intent
 	5,  // 5: caio.v1.Request.principal:type_name -> caio.v1.Principal
 	6,  // 6: caio.v1.Request.context:type_name -> caio.v1.Context
-	9,  // 7: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
-	10, // 8: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
-	1,  // 9: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	9,  // 7: caio.v1.Request.field:type_name -> caio.v1.FieldState
+	10, // 8: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
+	11, // 9: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
+	1,  // 10: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_request_proto_init() }
@@ -770,6 +782,7 @@ func file_caio_v1_request_proto_init() {
 	if File_caio_v1_request_proto != nil {
 		return
 	}
+	file_caio_v1_field_proto_init()
 	file_caio_v1_intent_proto_init()
 	file_caio_v1_request_proto_msgTypes[0].OneofWrappers = []any{}
 	file_caio_v1_request_proto_msgTypes[1].OneofWrappers = []any{}
