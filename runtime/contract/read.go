@@ -212,7 +212,7 @@ func (r *reader) yamlPosition(n *yaml.Node) position {
 	line, left := r.line(n.Line), n.Column-1
 	marks := r.marks[n.Line]
 	if marks == nil && left >= markEvery {
-		marks = marksOf(line)
+		marks = lineMarks(line)
 		r.marks[n.Line] = marks
 	}
 	column := 0
@@ -226,8 +226,8 @@ func (r *reader) yamlPosition(n *yaml.Node) position {
 	return position{n.Line, column + 1}
 }
 
-// marksOf returns the offset of every markEvery-th character of line, from the first.
-func marksOf(line []byte) []int {
+// lineMarks returns the offset of every markEvery-th character of line, from the first.
+func lineMarks(line []byte) []int {
 	var marks []int
 	for i, offset := 0, 0; offset < len(line) || i == 0; i++ {
 		if i%markEvery == 0 {
