@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -91,7 +92,7 @@ func BenchmarkMatchDemands(b *testing.B) {
 		for i := range services {
 			m := &caiov1.Contract{ServiceId: fmt.Sprintf("service-%05d", i), Guarantees: map[string]*caiov1.Guarantee{}}
 			for j := range demands {
-				m.Guarantees[fmt.Sprint("g", j)] = &caiov1.Guarantee{Property: "p", Bound: minBound(float64(i*(j+7)%n) / float64(n))}
+				m.Guarantees[fmt.Sprint("g", j)] = &caiov1.Guarantee{Property: "p", Bound: minBound(float64(i*(j+7)%9973) / 9973)}
 			}
 			services[i] = &Service{Contract: &Contract{message: m}}
 		}
@@ -102,6 +103,23 @@ func BenchmarkMatchDemands(b *testing.B) {
 				m, err := r.Match(request, nil, false)
 				if err != nil || m.Passed.Empty() || m.Fallen.Empty() {
 					b.Fatal(m, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRegistryByID(b *testing.B) {
+	r := NewRegistry(randomServices(b, 10_000)...)
+	for _, n := range []int{20, 1000} {
+		set := bitset.Of(r.Slots())
+		for i := range n {
+			set.Add(i * 10_000 / n)
+		}
+		b.Run(fmt.Sprintf("%d of 10000", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for range r.ByID(set) {
 				}
 			}
 		})

@@ -108,45 +108,45 @@ func (c *column) drop(at int) {
 	c.chunks, c.upTo = slices.Delete(c.chunks, at, at+1), slices.Delete(c.upTo, at, at+1)
 }
 
-// atLeast takes from set, in place, whoever states no number or one below x. c may be nil: nobody states any.
-func (c *column) atLeast(set bitset.Set, x float64) bitset.Set {
-	if c == nil {
-		return set[:0]
+// atLeast leaves in n who states x or more. c may be nil: nobody states any number.
+func (c *column) atLeast(n *narrowing, x float64) {
+	at := 0
+	if c != nil {
+		at = sort.Search(len(c.chunks), func(i int) bool { return last(c.chunks[i]).value >= x })
 	}
-	at := sort.Search(len(c.chunks), func(i int) bool { return last(c.chunks[i]).value >= x })
-	if at == len(c.chunks) {
-		return set[:0]
+	if c == nil || at == len(c.chunks) {
+		n.clear()
+		return
 	}
-	set = set.And(last(c.upTo))
+	n.keep(last(c.upTo))
 	if at > 0 {
-		set = set.AndNot(c.upTo[at-1])
+		n.drop(c.upTo[at-1])
 	}
 	for _, e := range c.chunks[at] {
 		if e.value >= x {
 			break
 		}
-		set.Remove(int(e.slot))
+		n.set.Remove(int(e.slot))
 	}
-	return set
 }
 
-// atMost takes from set, in place, whoever states no number or one above x. c may be nil: nobody states any.
-func (c *column) atMost(set bitset.Set, x float64) bitset.Set {
-	if c == nil {
-		return set[:0]
+// atMost leaves in n who states x or less. c may be nil: nobody states any number.
+func (c *column) atMost(n *narrowing, x float64) {
+	at := -1
+	if c != nil {
+		at = sort.Search(len(c.chunks), func(i int) bool { return c.chunks[i][0].value > x }) - 1
 	}
-	at := sort.Search(len(c.chunks), func(i int) bool { return c.chunks[i][0].value > x }) - 1
 	if at < 0 {
-		return set[:0]
+		n.clear()
+		return
 	}
-	set = set.And(c.upTo[at])
+	n.keep(c.upTo[at])
 	for _, e := range slices.Backward(c.chunks[at]) {
 		if e.value <= x {
 			break
 		}
-		set.Remove(int(e.slot))
+		n.set.Remove(int(e.slot))
 	}
-	return set
 }
 
 func last[T any](of []T) T { return of[len(of)-1] }

@@ -87,11 +87,20 @@ func checkColumn(t *testing.T, c *column, model map[int32]float64, slots int, x 
 	if entries != len(model) {
 		t.Fatalf("%d entries, want %d", entries, len(model))
 	}
-	least, most := c.atLeast(bitset.Full(slots), x), c.atMost(bitset.Full(slots), x)
-	for slot := range slots {
-		value, there := model[int32(slot)]
-		if least.Has(slot) != (there && value >= x) || most.Has(slot) != (there && value <= x) {
-			t.Fatalf("slot %d: %v, %v; at least %v: %v, at most: %v", slot, value, there, x, least.Has(slot), most.Has(slot))
+	few := bitset.Of(slots)
+	for slot := len(model) % 7; slot < slots; slot += 191 {
+		few.Add(slot)
+	}
+	for _, from := range []bitset.Set{bitset.Full(slots), few} {
+		least, most := narrow(bitset.Of(slots), from, from), narrow(bitset.Of(slots), from, from)
+		c.atLeast(&least, x)
+		c.atMost(&most, x)
+		for slot := range slots {
+			value, there := model[int32(slot)]
+			there = there && from.Has(slot)
+			if least.set.Has(slot) != (there && value >= x) || most.set.Has(slot) != (there && value <= x) {
+				t.Fatalf("slot %d: %v, %v; at least %v: %v, at most: %v", slot, value, there, x, least.set.Has(slot), most.set.Has(slot))
+			}
 		}
 	}
 }

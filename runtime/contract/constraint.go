@@ -64,7 +64,7 @@ func (d *demands) judgeConstraints(c *caiov1.Constraints) (reasons []*caiov1.Rea
 		if provided == nil || *provided || !required {
 			return
 		}
-		reasons = append(reasons, d.shared.reason("constraint "+name, func() *caiov1.Reason {
+		reasons = append(reasons, d.shared.reason(reasonKey{step: "constraint", about: name}, func() *caiov1.Reason {
 			return newReason("contract.constraint", "requires "+what+"; there is none", facts{
 				"constraint": d.shared.text(name), "demanded": structpb.NewBoolValue(false), "promised": structpb.NewBoolValue(true),
 			})

@@ -23,7 +23,7 @@ type demands struct {
 func newDemands(request *caiov1.Request) *demands {
 	d := &demands{
 		capabilities: request.GetCapabilities(), any: request.GetMatch() == "any", constraints: request.GetConstraints(),
-		shared: &shared{texts: map[string]*structpb.Value{}, reasons: map[string]*caiov1.Reason{}},
+		shared: &shared{texts: map[string]*structpb.Value{}, reasons: map[reasonKey]*caiov1.Reason{}},
 	}
 	d.demandedText = strings.Join(d.capabilities, ", ")
 	if len(d.capabilities) > 1 && d.any {
@@ -68,7 +68,7 @@ func (d *demands) missing(c *Contract) (missing []string) {
 
 // capabilityReason has the facts demanded, offered and missing, each a list of capability types.
 func (d *demands) capabilityReason(c *Contract, missing []string) *caiov1.Reason {
-	return d.shared.reason("capability "+c.offeredText, func() *caiov1.Reason {
+	return d.shared.reason(reasonKey{step: "capability", found: c.offeredText}, func() *caiov1.Reason {
 		return newReason("contract.capability", "offers "+c.offeredText+"; "+d.demandedText+" is demanded", facts{
 			"demanded": textList(d.capabilities), "missing": textList(missing), "offered": c.offered,
 		})
@@ -78,11 +78,21 @@ func (d *demands) capabilityReason(c *Contract, missing []string) *caiov1.Reason
 // facts are what triggered a reason.
 type facts = map[string]*structpb.Value
 
-// shared holds what the reasons of one match have in common. At 10,000 services that fall, saying the same thing anew
-// for each was most of the time a match took.
+// shared holds what the reasons of one match have in common: of thousands that fall, many say the same.
 type shared struct {
 	texts   map[string]*structpb.Value
-	reasons map[string]*caiov1.Reason
+	reasons map[reasonKey]*caiov1.Reason
+}
+
+// A reasonKey is what distinguishes the reasons of one match.
+type reasonKey struct {
+	step     string // "capability", "guarantee", "constraint"
+	about    string // the guarantee type
+	found    string // what is there instead
+	bound    string
+	number   float64
+	term     *term
+	promised bool
 }
 
 func (s *shared) text(of string) *structpb.Value {
@@ -95,7 +105,7 @@ func (s *shared) text(of string) *structpb.Value {
 }
 
 // reason returns the reason that goes by key, making it the first time.
-func (s *shared) reason(key string, make func() *caiov1.Reason) *caiov1.Reason {
+func (s *shared) reason(key reasonKey, make func() *caiov1.Reason) *caiov1.Reason {
 	r := s.reasons[key]
 	if r == nil {
 		r = make()

@@ -122,29 +122,30 @@ func typeOf(property string, promises map[string]*caiov1.Guarantee) (name string
 	return name
 }
 
-// reason says what is promised and what is demanded; of is the type that a demand without a promise may have meant. Facts: guarantee; property, bound and demanded as far as they are
-// demanded; promised_property, promised_bound and promised unless nothing is promised.
+// reason says what is promised and what is demanded, t or, if it is nil, the mention; of is the type that a demand
+// without a promise may have meant. Facts: guarantee; property, bound and demanded as far as they are demanded;
+// promised_property, promised_bound and promised unless nothing is promised.
 func (g *guaranteeDemand) reason(promise *caiov1.Guarantee, t *term, number float64, of string) *caiov1.Reason {
 	if promise == nil {
-		key, found := "guarantee "+g.name+" "+of, "promises no "+g.name
-		if of != "" {
-			found = fmt.Sprintf(`promises %s as a property of %s, which is to be demanded by its type: {%q: {"property": %q, ...}}`, g.name, of, of, g.name)
+		return g.shared.reason(reasonKey{step: "guarantee", about: g.name, found: of, term: t}, func() *caiov1.Reason {
+			found := "promises no " + g.name
+			if of != "" {
+				found = fmt.Sprintf(`promises %s as a property of %s, which is to be demanded by its type: {%q: {"property": %q, ...}}`, g.name, of, of, g.name)
+			}
+			return g.newReason(found, t, facts{})
+		})
+	}
+	property, bound := promise.GetProperty(), promise.GetBound().GetType()
+	key := reasonKey{step: "guarantee", about: g.name, found: property, bound: bound, number: number, term: t, promised: true}
+	return g.shared.reason(key, func() *caiov1.Reason {
+		found := facts{
+			"promised_property": g.shared.text(property), "promised_bound": g.shared.text(bound), "promised": structpb.NewNumberValue(number),
 		}
-		if t != nil {
-			key += " " + t.boundType
+		if bound == "boolean" {
+			found["promised"] = structpb.NewBoolValue(number == 1)
 		}
-		return g.shared.reason(key, func() *caiov1.Reason { return g.newReason(found, t, facts{}) })
-	}
-	bound := promise.GetBound().GetType()
-	found := facts{
-		"promised_property": g.shared.text(promise.GetProperty()),
-		"promised_bound":    g.shared.text(bound),
-		"promised":          structpb.NewNumberValue(number),
-	}
-	if bound == "boolean" {
-		found["promised"] = structpb.NewBoolValue(number == 1)
-	}
-	return g.newReason("promises "+compare(promise.GetProperty(), bound, number), t, found)
+		return g.newReason("promises "+compare(property, bound, number), t, found)
+	})
 }
 
 func (g *guaranteeDemand) newReason(found string, t *term, facts facts) *caiov1.Reason {

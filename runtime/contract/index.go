@@ -158,83 +158,67 @@ func (x index) unmark(m mark, slot int) {
 	}
 }
 
-// offering narrows listed, the services that may be considered, to those that offer at least one of the capabilities,
-// unless all are to be listed, and passed, which starts as the same services, to those that offer all, or any if match
-// says so. Without capabilities both stay. Both are written in place.
-func (x index) offering(request *caiov1.Request, passed, listed bitset.Set, listAll bool) (_, _ bitset.Set) {
-	asked, anyOf := request.GetCapabilities(), request.GetMatch() == "any"
-	if len(asked) == 0 {
-		return passed, listed
-	}
-	if !anyOf {
-		for _, capability := range asked {
-			passed = passed.And(x.sets[mark{says: offers, name: capability}])
+// offering returns who offers at least one of the capabilities; nil and false where none is demanded. Shared: it must
+// not be changed.
+func (x index) offering(capabilities []string) (some bitset.Set, asked bool) {
+	for i, capability := range capabilities {
+		set := x.sets[mark{says: offers, name: capability}]
+		switch i {
+		case 0:
+			some = set
+		case 1:
+			some = some.Clone().Or(set)
+		default:
+			some = some.Or(set)
 		}
 	}
-	if listAll && !anyOf {
-		return passed, listed
-	}
-	some := x.sets[mark{says: offers, name: asked[0]}]
-	for i, capability := range asked[1:] {
-		if i == 0 {
-			some = some.Clone()
-		}
-		some = some.Or(x.sets[mark{says: offers, name: capability}])
-	}
-	if anyOf {
-		passed = passed.And(some)
-	}
-	if !listAll {
-		listed = listed.And(some)
-	}
-	return passed, listed
+	return some, len(capabilities) > 0
 }
 
-// guaranteeing narrows set, in place, to the services whose promise of the guarantee type name meets the demand.
-func (x index) guaranteeing(set bitset.Set, name string, d *caiov1.Demand) bitset.Set {
-	mention := mark{says: promises, name: name}
+// guaranteeing leaves in n the services whose promise of the guarantee type name meets the demand.
+func (x index) guaranteeing(n *narrowing, name string, d *caiov1.Demand) {
 	if d.GetProperty() != "" {
-		mention = mark{says: promisesOf, name: name, property: d.GetProperty()}
+		n.keep(x.sets[mark{says: promisesOf, name: name, property: d.GetProperty()}])
+	} else if d == nil || d.Min == nil && d.Max == nil && d.Deviation == nil && d.Ratio == nil && d.Multiple == nil {
+		n.keep(x.sets[mark{says: promises, name: name}]) // whoever states a number promises, too
 	}
-	if set = set.And(x.sets[mention]); d == nil {
-		return set
+	if d == nil {
+		return
 	}
 	if d.Min != nil {
-		set = x.columns[measure{"min", name}].atLeast(set, *d.Min)
+		x.columns[measure{"min", name}].atLeast(n, *d.Min)
 	}
 	if d.Max != nil {
-		set = x.columns[measure{"max", name}].atMost(set, *d.Max)
+		x.columns[measure{"max", name}].atMost(n, *d.Max)
 	}
 	if d.Deviation != nil {
-		set = x.columns[measure{"equality", name}].atMost(set, *d.Deviation)
+		x.columns[measure{"equality", name}].atMost(n, *d.Deviation)
 	}
 	if d.Ratio != nil {
-		set = x.columns[measure{"relative_max", name}].atMost(set, *d.Ratio)
+		x.columns[measure{"relative_max", name}].atMost(n, *d.Ratio)
 	}
 	if d.Multiple != nil {
-		set = x.columns[measure{"min_multiple", name}].atLeast(set, *d.Multiple)
+		x.columns[measure{"min_multiple", name}].atLeast(n, *d.Multiple)
 	}
 	if d.GetBoolean() { // false demands nothing
-		set = set.And(x.sets[mark{says: promisesYes, name: name}])
+		n.keep(x.sets[mark{says: promisesYes, name: name}])
 	}
-	return set
 }
 
-// within narrows set, in place, to the services that run in the demanded surroundings and take as much as is demanded.
-func (x index) within(set bitset.Set, d *caiov1.Demands) bitset.Set {
+// within leaves in n the services that run in the demanded surroundings and take as much as is demanded.
+func (x index) within(n *narrowing, d *caiov1.Demands) {
 	if d == nil {
-		return set
+		return
 	}
 	if d.RequiresGpu != nil && !*d.RequiresGpu {
-		set = set.AndNot(x.sets[mark{says: requires, name: "requires_gpu"}])
+		n.drop(x.sets[mark{says: requires, name: "requires_gpu"}])
 	}
 	if d.RequiresInternet != nil && !*d.RequiresInternet {
-		set = set.AndNot(x.sets[mark{says: requires, name: "requires_internet"}])
+		n.drop(x.sets[mark{says: requires, name: "requires_internet"}])
 	}
 	for i := range limits {
 		if demanded, ok := limits[i].demanded(d); ok {
-			set = x.columns[measure{name: limits[i].name}].atLeast(set, demanded)
+			x.columns[measure{name: limits[i].name}].atLeast(n, demanded)
 		}
 	}
-	return set
 }

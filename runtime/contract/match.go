@@ -40,21 +40,37 @@ func (r *Registry) Match(request *caiov1.Request, visible bitset.Set, listAll bo
 	if err := finite(request); err != nil {
 		return nil, err
 	}
+	seen := len(r.order)
 	if visible == nil {
 		visible = r.live
+	} else {
+		seen = visible.Count()
 	}
-	// Both sets in one piece of memory. They are shortened as they are narrowed, but never grow.
-	words := make(bitset.Set, 2*len(visible))
-	passed, listed := words[:len(visible):len(visible)], words[len(visible):]
-	copy(passed, visible)
-	copy(listed, visible)
-	passed, listed = r.index.offering(request, passed, listed, listAll)
-	m := &Match{Unlisted: visible.Count() - listed.Count(), registry: r, request: request}
+	some, asked := r.index.offering(request.GetCapabilities())
+	listed := some
+	if !asked || listAll {
+		listed = visible
+	}
+	// Both sets of the result in one piece of memory.
+	words := len(visible)
+	sets := make(bitset.Set, 2*words)
+	n := narrow(sets[:words:words], visible, listed)
+	m := &Match{Unlisted: seen - n.count(), registry: r, request: request, Fallen: sets[words:]}
+	n.copyTo(m.Fallen)
+	switch {
+	case asked && request.GetMatch() == "any":
+		n.keep(some)
+	case asked:
+		for _, capability := range request.GetCapabilities() {
+			n.keep(r.index.sets[mark{says: offers, name: capability}])
+		}
+	}
 	for name, demand := range request.GetGuarantees() {
-		passed = r.index.guaranteeing(passed, name, demand)
+		r.index.guaranteeing(&n, name, demand)
 	}
-	m.Passed = r.index.within(passed, request.GetConstraints())
-	m.Fallen = listed.AndNot(m.Passed)
+	r.index.within(&n, request.GetConstraints())
+	m.Passed = n.set
+	n.takeFrom(m.Fallen)
 	return m, nil
 }
 

@@ -175,18 +175,36 @@ func (r *Registry) Visible(tenant string, all bool) bitset.Set {
 	return bitset.Set{}
 }
 
-// ByID yields the slots of set, which must all be taken, in the order of their services' ids: a set of ranks is in that
-// order by itself, which spares the sorting.
+// ByID yields the slots of set, which must all be taken, in the order of their services' ids.
 func (r *Registry) ByID(set bitset.Set) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		ranks := bitset.Of(len(r.order))
+		var few [64]int32
+		ranks := few[:0]
 		for slot := range set.All() {
-			ranks.Add(int(r.rank[slot]))
+			if len(ranks) == len(few) {
+				r.manyByID(set, yield)
+				return
+			}
+			ranks = append(ranks, r.rank[slot])
 		}
-		for rank := range ranks.All() {
+		slices.Sort(ranks)
+		for _, rank := range ranks {
 			if !yield(int(r.order[rank])) {
 				return
 			}
+		}
+	}
+}
+
+// manyByID is ByID for sets of many: a set of ranks is in their order by itself, which spares the sorting.
+func (r *Registry) manyByID(set bitset.Set, yield func(int) bool) {
+	ranks := bitset.Of(len(r.order))
+	for slot := range set.All() {
+		ranks.Add(int(r.rank[slot]))
+	}
+	for rank := range ranks.All() {
+		if !yield(int(r.order[rank])) {
+			return
 		}
 	}
 }
