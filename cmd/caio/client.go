@@ -52,6 +52,7 @@ type peer struct {
 	orchestrator  caiov1connect.OrchestratorServiceClient
 	registry      caiov1connect.RegistryServiceClient
 	traces        caiov1connect.TraceServiceClient
+	policies      caiov1connect.PolicyServiceClient
 	system        caiov1connect.SystemServiceClient
 }
 
@@ -77,6 +78,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	p.orchestrator = caiov1connect.NewOrchestratorServiceClient(client, address)
 	p.registry = caiov1connect.NewRegistryServiceClient(client, address)
 	p.traces = caiov1connect.NewTraceServiceClient(client, address)
+	p.policies = caiov1connect.NewPolicyServiceClient(client, address)
 	p.system = caiov1connect.NewSystemServiceClient(client, address)
 	return ctx, p, nil
 }

@@ -21,6 +21,7 @@ func newPolicyCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand(), newPolicyEjectCommand(),
+		newPolicyExplainCommand(),
 	)
 	return cmd
 }

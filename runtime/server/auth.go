@@ -25,6 +25,20 @@ func allowed(procedure string) []string {
 		caiov1connect.OrchestratorServiceOrchestrateStreamProcedure,
 		caiov1connect.OrchestratorServiceDecideProcedure:
 		return []string{identity.RoleAdmin, identity.RoleOperator, identity.RoleUser}
+	case caiov1connect.PolicyServiceActivateProcedure,
+		caiov1connect.PolicyServiceRollbackProcedure,
+		caiov1connect.PolicyServiceStartShadowProcedure,
+		caiov1connect.PolicyServiceStopShadowProcedure:
+		return []string{identity.RoleAdmin}
+	case caiov1connect.PolicyServiceCheckProcedure,
+		caiov1connect.PolicyServiceTestProcedure,
+		caiov1connect.PolicyServiceListProcedure,
+		caiov1connect.PolicyServiceExplainProcedure,
+		caiov1connect.PolicyServiceWhatIfProcedure,
+		caiov1connect.PolicyServiceVersionsProcedure,
+		caiov1connect.PolicyServiceGetProcedure,
+		caiov1connect.PolicyServiceShadowStatusProcedure:
+		return []string{identity.RoleAdmin, identity.RoleOperator, identity.RoleAuditor}
 	default:
 		return nil
 	}

@@ -170,6 +170,7 @@ type api struct {
 	caiov1connect.OrchestratorServiceClient
 	registry caiov1connect.RegistryServiceClient
 	traces   caiov1connect.TraceServiceClient
+	policies caiov1connect.PolicyServiceClient
 	system   caiov1connect.SystemServiceClient
 }
 
@@ -185,6 +186,7 @@ func (h *house) apiOver(client *http.Client, token string, options ...connect.Cl
 		caiov1connect.NewOrchestratorServiceClient(client, h.url, options...),
 		caiov1connect.NewRegistryServiceClient(client, h.url, options...),
 		caiov1connect.NewTraceServiceClient(client, h.url, options...),
+		caiov1connect.NewPolicyServiceClient(client, h.url, options...),
 		caiov1connect.NewSystemServiceClient(client, h.url, options...),
 	}
 }

@@ -172,7 +172,7 @@ func TestReflectionTellsTheSchemaWithoutAToken(t *testing.T) {
 	defer func() { _, err := stream.Close(); must(t, err) }()
 	names, err := stream.ListServices()
 	must(t, err)
-	for _, want := range []protoreflect.FullName{"caio.v1.OrchestratorService", "caio.v1.RegistryService", "caio.v1.TraceService", "caio.v1.SystemService", "grpc.health.v1.Health"} {
+	for _, want := range []protoreflect.FullName{"caio.v1.OrchestratorService", "caio.v1.RegistryService", "caio.v1.TraceService", "caio.v1.PolicyService", "caio.v1.SystemService", "grpc.health.v1.Health"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not listed in %v", want, names)
 		}

@@ -19,7 +19,7 @@
 //	listener, err := net.Listen("tcp", "127.0.0.1:7400")
 //	err = s.Serve(ctx, listener) // until ctx ends
 //
-// Beside the four services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, and GET /health. These,
+// Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, and GET /health. These,
 // SystemService included, need no token: they tell the public schema, the version and whether the server serves.
 package server
 
@@ -148,7 +148,7 @@ func (s *Server) serves(service string) bool { return slices.Contains(serviceNam
 func serviceNames() []string {
 	return []string{
 		caiov1connect.OrchestratorServiceName, caiov1connect.RegistryServiceName,
-		caiov1connect.TraceServiceName, caiov1connect.SystemServiceName,
+		caiov1connect.TraceServiceName, caiov1connect.PolicyServiceName, caiov1connect.SystemServiceName,
 	}
 }
 
@@ -177,6 +177,7 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
 	mount(caiov1connect.NewTraceServiceHandler(&traces{s.opts.Traces}, gated...))
+	mount(caiov1connect.NewPolicyServiceHandler(&policies{engine: s.opts.Engine, traces: s.opts.Traces}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
@@ -214,7 +215,7 @@ func requests() []protoreflect.MessageDescriptor {
 	var out []protoreflect.MessageDescriptor
 	for _, file := range []protoreflect.FileDescriptor{
 		caiov1.File_caio_v1_orchestrator_proto, caiov1.File_caio_v1_registry_proto,
-		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_system_proto,
+		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_policy_proto, caiov1.File_caio_v1_system_proto,
 	} {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()

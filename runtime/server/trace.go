@@ -20,14 +20,22 @@ func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServi
 	id := req.Msg.GetTraceId()
 	stored, err := t.log.Get(ctx, id)
 	// A foreign trace is one that is not there: that it exists is the other tenant's matter.
-	if errors.Is(err, trace.ErrNotFound) ||
-		err == nil && !identity.CanReadTrace(callerOf(ctx).principal, stored.GetTrace().GetRequest().GetPrincipal().GetTenant()) {
-		return nil, newError(codeTraceNotFound, stageTrace, "there is no trace "+quote(id), "'caio trace list' shows the latest")
+	if errors.Is(err, trace.ErrNotFound) || err == nil && !mayRead(ctx, stored) {
+		return nil, traceNotFound(id)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+}
+
+// mayRead tells whether the caller may read a trace.
+func mayRead(ctx context.Context, stored *caiov1.StoredTrace) bool {
+	return identity.CanReadTrace(callerOf(ctx).principal, stored.GetTrace().GetRequest().GetPrincipal().GetTenant())
+}
+
+func traceNotFound(id string) error {
+	return newError(codeTraceNotFound, stageTrace, "there is no trace "+quote(id), "'caio trace list' shows the latest")
 }
 
 func (t *traces) List(ctx context.Context, req *connect.Request[caiov1.TraceServiceListRequest]) (*connect.Response[caiov1.TraceServiceListResponse], error) {

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"connectrpc.com/connect"
+
+	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/trace"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
+)
+
+// policies serves caio.v1.PolicyService.
+type policies struct {
+	caiov1connect.UnimplementedPolicyServiceHandler
+	engine *engine.Engine
+	traces *trace.Log
+}
+
+func (p *policies) List(context.Context, *connect.Request[caiov1.PolicyServiceListRequest]) (*connect.Response[caiov1.PolicyServiceListResponse], error) {
+	set := p.engine.Snapshot().Policies
+	response := &caiov1.PolicyServiceListResponse{Digest: set.Digest()}
+	for _, r := range set.Rules() {
+		response.Rules = append(response.Rules, r.Message())
+	}
+	return connect.NewResponse(response), nil
+}
+
+func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.PolicyServiceExplainRequest]) (*connect.Response[caiov1.PolicyServiceExplainResponse], error) {
+	caller := callerOf(ctx).principal
+	question := engine.Question{Request: req.Msg.GetRequest(), Service: req.Msg.GetServiceId(), Rule: req.Msg.GetRule()}
+	var past *caiov1.Trace
+	if id := req.Msg.GetTraceId(); id != "" {
+		stored, err := p.traces.Get(ctx, id)
+		if errors.Is(err, trace.ErrNotFound) || err == nil && !mayRead(ctx, stored) {
+			return nil, traceNotFound(id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		past = stored.GetTrace()
+		question.Request = past.GetRequest()
+	} else if question.Request.GetPrincipal() == nil {
+		question.Request.Principal = caller
+	}
+	response, err := p.engine.Explain(ctx, caller, question)
+	if err != nil {
+		return nil, err
+	}
+	if past != nil {
+		response.Notes = append(since(past, response), response.Notes...)
+	}
+	return connect.NewResponse(response), nil
+}
+
+// since says what of a trace's decision is no longer as it was, so that its replay need not come to the same.
+func since(past *caiov1.Trace, now *caiov1.PolicyServiceExplainResponse) (notes []string) {
+	if past.GetDecision() == nil {
+		notes = append(notes, "the trace's request was never decided")
+	} else if then := past.GetDecision().GetInputs().GetPolicies(); then != now.GetDigest() {
+		notes = append(notes, fmt.Sprintf("the policies have changed since: the set was %.12s, it is %.12s", then, now.GetDigest()))
+	}
+	then := make(map[string]*caiov1.Candidate)
+	for _, c := range past.GetDecision().GetCandidates() {
+		then[c.GetServiceId()] = c
+	}
+	blind := make(map[string]bool)
+	for _, e := range now.GetExplanations() {
+		was := then[e.GetServiceId()]
+		switch {
+		case past.GetDecision() == nil:
+		case was == nil:
+			notes = append(notes, fmt.Sprintf("service %s was no candidate then", quote(e.GetServiceId())))
+		case was.GetContractDigest() != e.GetContractDigest():
+			notes = append(notes, fmt.Sprintf("the contract of %s has changed since: it was %.12s, it is %.12s",
+				quote(e.GetServiceId()), was.GetContractDigest(), e.GetContractDigest()))
+		}
+		for _, story := range e.GetRules() {
+			if story.GetReadsIntent() {
+				blind[fmt.Sprintf("%s:%d", story.GetRule().GetFile(), story.GetRule().GetLine())] = true
+			}
+		}
+	}
+	if len(blind) > 0 && past.GetRequest().GetIntent() != nil {
+		notes = append(notes, count(len(blind), "rule")+" cannot be replayed: they read the intent's body, which no trace keeps, and "+
+			"are told of as if there were none")
+	}
+	return notes
+}
