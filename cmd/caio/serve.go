@@ -34,7 +34,7 @@ type serveOptions struct {
 	insecureDev                  bool
 	origins                      []string
 	maxBody                      int
-	grace                        time.Duration
+	grace, halfLife              time.Duration
 	logLevel                     string
 	policies                     *policySources
 }
@@ -74,6 +74,7 @@ environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRE
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
+	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	o.policies = addPolicySources(cmd)
 	return cmd
@@ -123,6 +124,10 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	for _, err := range rejected {
 		log.WarnContext(ctx, "contract is not in force: the schema refuses it now", "error", err)
 	}
+	history, err := o.history(ctx, st, log, &down)
+	if err != nil {
+		return err
+	}
 	catalog, err := o.adapters(ctx, &down)
 	if err != nil {
 		return err
@@ -139,7 +144,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	down.add(traces.Close)
 	e, err := engine.New(engine.Options{
-		Registry: registry, Policies: set, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema, Logger: log,
+		Registry: registry, Policies: set, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema, History: history, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -201,6 +206,33 @@ func (o *serveOptions) loadSecrets() (gateway.SecretSet, error) {
 		return nil, fmt.Errorf("--secrets %s: %w", o.secrets, err)
 	}
 	return fromFile.With(fromEnv), nil
+}
+
+// history loads what is remembered of services, and keeps it until the house is taken down.
+func (o *serveOptions) history(ctx context.Context, st *store.Store, log *slog.Logger, down *closers) (*engine.History, error) {
+	if o.halfLife < engine.MinHalfLife {
+		return nil, fmt.Errorf("--history-half-life %v: must be at least %v", o.halfLife, engine.MinHalfLife)
+	}
+	history, rejected, err := engine.LoadHistory(ctx, st, o.halfLife, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range rejected {
+		log.WarnContext(ctx, "a service's history begins anew: what is stored cannot be read", "error", err)
+	}
+	// Running requests finish after ctx has ended; what they tell is saved, too.
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		history.Keep(keeping, st, log)
+	}()
+	down.add(func() error {
+		stop()
+		<-kept
+		return nil
+	})
+	return history, nil
 }
 
 // adapters admits every module and returns what they hold.

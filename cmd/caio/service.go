@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,6 +131,7 @@ func showService(w io.Writer, s *caiov1.Service) error {
 		[2]string{"api", c.GetApi().GetBaseUrl()},
 		[2]string{"adapter", c.GetAdapter().GetPlugin()},
 		[2]string{"tenant", c.GetMetadata().GetTenant()},
+		[2]string{"history", historyText(s.GetHistory())},
 		[2]string{"digest", s.GetDigest()},
 		[2]string{"revision", fmt.Sprintf("%d, %s", s.GetRevision(), s.GetTime().AsTime().Format(time.RFC3339))},
 	)
@@ -190,6 +192,23 @@ func costText(c *caiov1.Cost) string {
 		return "not stated"
 	}
 	return c.GetCurrency() + " " + strings.Join(parts, ", ")
+}
+
+// historyText is what is remembered of a service, to the hundredth: what is left of a count is seldom whole.
+func historyText(h *caiov1.History) string {
+	if h == nil {
+		return "never executed"
+	}
+	round := func(f float64) string { return price(math.Round(f*100) / 100) }
+	parts := []string{fmt.Sprintf("%s executions, %s failed or broke a guarantee (%s broke one), counted by age",
+		round(h.GetRequests()), round(h.GetFailures()), round(h.GetViolations()))}
+	if h.P50LatencyMs != nil {
+		parts = append(parts, fmt.Sprintf("p50 %s p95 %s p99 %s ms", round(h.GetP50LatencyMs()), round(h.GetP95LatencyMs()), round(h.GetP99LatencyMs())))
+	}
+	if h.MeanCost != nil {
+		parts = append(parts, fmt.Sprintf("%s %s on average", h.GetCurrency(), price(h.GetMeanCost())))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func dataText(p *caiov1.Privacy) string {

@@ -7,7 +7,8 @@
 // Decide is a pure function of a Snapshot, a history, a request and a seed: the same inputs give the same bytes. Engine
 // is the running house around it: it holds the current Snapshot behind an atomic pointer, so that every request sees
 // one state of registry, policies and adapters from beginning to end, and changes never wait for requests nor requests
-// for changes. Everything is safe for concurrent use. Engine starts no goroutine.
+// for changes. History remembers, decaying, how services did. Everything is safe for concurrent use. Engine starts no
+// goroutine.
 //
 //	e, err := engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: log, Store: st, Schema: schema})
 //	answer, err := e.Orchestrate(ctx, &caiov1.OrchestrateRequest{Request: req}, nil)
@@ -28,6 +29,7 @@ import (
 	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/store"
 	"github.com/smarthausgroup/caio/runtime/trace"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
 // Options is what an Engine is built from. Every field is required unless it says otherwise.
@@ -39,6 +41,7 @@ type Options struct {
 	Traces   *trace.Log
 	Store    *store.Store     // keeps the registry over restarts
 	Schema   *contract.Schema // by which contracts were validated
+	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
 	Now            func() time.Time // nil: time.Now
 	Rand           io.Reader        // of trace ids; nil: crypto/rand
@@ -50,7 +53,6 @@ type Options struct {
 type Engine struct {
 	opts     Options
 	snapshot atomic.Pointer[Snapshot]
-	history  history
 
 	change   sync.Mutex // one change of the registry at a time; guards watchers
 	watchers map[*watcher]struct{}
@@ -73,6 +75,12 @@ func New(opts Options) (*Engine, error) {
 	if opts.ExecuteTimeout == 0 {
 		opts.ExecuteTimeout = 2 * time.Minute
 	}
+	if opts.History == nil {
+		opts.History = NewHistory(0)
+	}
+	for service := range opts.Registry.All() {
+		opts.History.begin(service.ID())
+	}
 	snapshot, err := NewSnapshot(opts.Registry, opts.Policies, opts.Adapters)
 	if err != nil {
 		return nil, err
@@ -84,6 +92,15 @@ func New(opts Options) (*Engine, error) {
 
 // Snapshot returns the state by which a request that came now would be decided.
 func (e *Engine) Snapshot() *Snapshot { return e.snapshot.Load() }
+
+// History returns what is remembered of service now, nil if it was never executed.
+func (e *Engine) History(service string) *caiov1.History {
+	r := e.opts.History.At(e.opts.Now())(service)
+	if r == (Record{}) {
+		return nil
+	}
+	return r.history()
+}
 
 // withDeadline bounds an execution whose caller set no deadline of its own.
 func (e *Engine) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {

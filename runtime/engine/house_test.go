@@ -3,7 +3,9 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -57,6 +59,12 @@ var shipped = sync.OnceValues(func() (*adapter.Catalog, error) {
 
 func newHouse(t testing.TB, rego fs.FS, contracts ...string) *house {
 	t.Helper()
+	return newHouseWith(t, nil, rego, contracts...)
+}
+
+// newHouseWith is a house that remembers history; nil: nothing yet.
+func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts ...string) *house {
+	t.Helper()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -79,7 +87,7 @@ func newHouse(t testing.TB, rego fs.FS, contracts ...string) *house {
 	t.Cleanup(func() { must(gw.Close()) })
 	catalog, err := shipped()
 	must(err)
-	h.Engine, err = engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: h.traces, Store: h.store, Schema: h.schema})
+	h.Engine, err = engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: h.traces, Store: h.store, Schema: h.schema, History: history})
 	must(err)
 	for _, source := range contracts {
 		_, err := h.Register(t.Context(), h.parse(t, source))
@@ -128,6 +136,8 @@ func upstream(t testing.TB, answer func(n int) (status int, body string)) *httpt
 	t.Cleanup(s.Close)
 	return s
 }
+
+func logger(to io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(to, nil)) }
 
 // defaults is the policy set that ships, with more beside it.
 func defaults(more map[string]string) fs.FS {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -27,7 +26,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -51,7 +50,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.history.of, w.req, in.GetSeed(), false, onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), false, onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -148,7 +147,9 @@ func (w *walk) execute(ctx context.Context, candidates iter.Seq[string], emit Em
 	defer cancel()
 	var last *Error
 	for id := range candidates {
+		past := w.opts.History.find(id) // now: what is removed while it runs takes its past with it
 		result, next, err := w.attempt(ctx, id, emit)
+		w.opts.History.remember(past, w.opts.Now(), w.trace.Attempts[len(w.trace.Attempts)-1], err)
 		if err == nil {
 			w.trace.ServiceId = id
 			return result, nil
@@ -172,12 +173,12 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 	service, _ := w.snapshot.Registry.Get(id)
 	m := service.Message()
 	if m.GetApi().GetProtocol() == "" && m.GetApi().GetBaseUrl() == "" || m.GetAdapter().GetPlugin() == "" {
-		return nil, true, w.failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id+" names no api and adapter", nil).
+		return nil, true, failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id+" names no api and adapter", nil).
 			hint("add api.base_url and adapter.plugin to its contract"))
 	}
 	adapter, findErr := w.snapshot.Adapters.Find(m.GetAdapter().GetPlugin(), m.GetAdapter().GetDigest())
 	if findErr != nil {
-		return nil, true, w.failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id, findErr))
+		return nil, true, failed(a, fail("ADAPTER_NOT_FOUND", "execute", "service "+id, findErr))
 	}
 	a.AdapterDigest = adapter.Digest()
 	sent := false // the gateway emits from this goroutine
@@ -194,7 +195,7 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 		if ctx.Err() == context.Canceled || ge != nil && ge.Code == gateway.CodeCanceled {
 			return nil, false, canceled(a, fromGateway(execErr))
 		}
-		return nil, ge != nil && ge.Retryable && !ge.Sent, w.failed(a, fromGateway(execErr))
+		return nil, ge != nil && ge.Retryable && !ge.Sent, failed(a, fromGateway(execErr))
 	}
 	return w.check(ctx, a, outcome, sent)
 }
@@ -206,15 +207,10 @@ func canceled(a *caiov1.Attempt, err *Error) *Error {
 	return err
 }
 
-// failed notes an execution that brought nothing. It counts against the service unless the request is at fault: else
-// any caller could spoil a service's record for all others with requests that make no sense.
-func (w *walk) failed(a *caiov1.Attempt, err *Error) *Error {
+// failed notes an execution that brought nothing.
+func failed(a *caiov1.Attempt, err *Error) *Error {
 	a.Outcome = "failed"
 	a.Error = proto.CloneOf(err.Detail)
-	var ge *gateway.Error
-	if !errors.As(err, &ge) || !ge.Request {
-		w.history.record(a.ServiceId, true)
-	}
 	return err
 }
 
@@ -227,10 +223,9 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 		return nil, false, canceled(a, unable("guarantee", "evaluate guarantees", err))
 	}
 	if err != nil {
-		return nil, false, w.failed(a, unable("guarantee", "evaluate guarantees", err))
+		return nil, false, failed(a, unable("guarantee", "evaluate guarantees", err))
 	}
 	a.Violations = violations
-	w.history.record(a.ServiceId, len(violations) > 0)
 	reaction, broken := "accept", []*caiov1.Reason(nil)
 	for _, v := range violations {
 		if v.Reaction != "accept" {
@@ -243,7 +238,7 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 	if reaction == "accept" {
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(outcome.Result)
 		if err != nil {
-			return nil, false, w.failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
+			return nil, false, failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
 		}
 		w.trace.ResultDigest = schema.Digest(raw)
 		return outcome.Result, false, nil

@@ -59,6 +59,7 @@ func (e *Engine) put(ctx context.Context, c *contract.Contract, change string, g
 	if err := e.opts.Store.SaveService(ctx, record); err != nil {
 		return nil, fail("UNAVAILABLE", "registry", "save service "+c.ID(), err)
 	}
+	e.opts.History.begin(c.ID())
 	e.swap(next, Change{change, service, service.Revision})
 	return service, nil
 }
@@ -84,6 +85,7 @@ func (e *Engine) Remove(ctx context.Context, id string, guard Guard) (uint64, er
 		return 0, fail("UNAVAILABLE", "registry", "delete service "+id, err)
 	}
 	e.swap(next, Change{"removed", old, revision})
+	e.opts.History.end(id)
 	return revision, nil
 }
 

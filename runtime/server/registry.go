@@ -67,7 +67,9 @@ func (r *registry) Get(ctx context.Context, req *connect.Request[caiov1.GetReque
 	if !ok || !visible(ctx, service) {
 		return nil, serviceNotFound(req.Msg.GetServiceId())
 	}
-	return connect.NewResponse(&caiov1.GetResponse{Service: message(service)}), nil
+	m := message(service)
+	m.History = r.engine.History(service.ID())
+	return connect.NewResponse(&caiov1.GetResponse{Service: m}), nil
 }
 
 func (r *registry) List(ctx context.Context, req *connect.Request[caiov1.ListRequest]) (*connect.Response[caiov1.ListResponse], error) {

@@ -1,10 +1,11 @@
-// Package store keeps what must survive a restart: the contracts in force and the log of decisions. It is the only room
-// that knows Badger.
+// Package store keeps what must survive a restart: the contracts in force, the log of decisions, and what is remembered
+// of executions. It is the only room that knows Badger.
 //
 // # What it guarantees
 //
 //   - A write that returned nil is on disk, synced; one that returned an error wrapping trace.ErrRefused left nothing.
-//   - Services are saved with their revision in one transaction; revisions only grow, deletions included.
+//   - Services are saved with their revision in one transaction; revisions only grow, deletions included. A service's
+//     history goes with it, in the same transaction.
 //   - Before the disk is full, writes are refused with [ErrLowSpace]: Badger writes through memory maps, and a full
 //     disk would end the process with SIGBUS.
 //   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
@@ -36,6 +37,7 @@
 //	M "format"                    format version (one byte), store id
 //	M "revision"                  last revision of the services, eight bytes
 //	V service id                  a service, as in service.go
+//	H service id                  its history, as in history.go; none without the service
 //	T seq                         a trace, as in record.go
 //	D trace id                    seq
 //	F            time seq         every trace

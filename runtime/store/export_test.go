@@ -23,3 +23,15 @@ var (
 	EncodeService = encodeService
 	DecodeService = decodeService
 )
+
+func EncodeHistory(r *HistoryRecord) []byte { return encodeHistory(r) }
+
+func DecodeHistory(b []byte) (r HistoryRecord, err error) {
+	err = decodeHistory(b, &r)
+	return r, err
+}
+
+// PutHistory writes b where the history of service stands.
+func PutHistory(s *Store, service string, b []byte) error {
+	return s.write(func(txn *badger.Txn, _ *head) error { return txn.Set(historyKey(service), b) })
+}

@@ -11,6 +11,7 @@ import (
 const (
 	kindMeta          = 'M'
 	kindService       = 'V'
+	kindHistory       = 'H'
 	kindTrace         = 'T'
 	kindID            = 'D'
 	kindTime          = 'F'
@@ -26,6 +27,7 @@ const positionSize = 16
 
 func metaKey(name string) []byte  { return append([]byte{kindMeta}, name...) }
 func serviceKey(id string) []byte { return append([]byte{kindService}, id...) }
+func historyKey(id string) []byte { return append([]byte{kindHistory}, id...) }
 func idKey(traceID string) []byte { return append([]byte{kindID}, traceID...) }
 
 func traceKey(seq uint64) []byte {

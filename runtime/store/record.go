@@ -97,6 +97,13 @@ func (d *decoder) uint64() uint64 {
 	return 0
 }
 
+func (d *decoder) uint32() uint32 {
+	if b := d.take(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.rest)
 	if d.err != nil || n <= 0 {

@@ -44,10 +44,12 @@ func (s *Store) SaveService(ctx context.Context, r ServiceRecord) error {
 	return nil
 }
 
-// DeleteService removes the record of that id, if there is one, and makes revision the last one. Otherwise it is like
-// SaveService.
+// DeleteService removes the record of that id and its history, if there are any, and makes revision the last one.
+// Otherwise it is like SaveService.
 func (s *Store) DeleteService(ctx context.Context, id string, revision uint64) error {
-	err := s.changeServices(ctx, revision, func(txn *badger.Txn) error { return txn.Delete(serviceKey(id)) })
+	err := s.changeServices(ctx, revision, func(txn *badger.Txn) error {
+		return errors.Join(txn.Delete(serviceKey(id)), txn.Delete(historyKey(id)))
+	})
 	if err != nil {
 		return fmt.Errorf("delete service %.80q: %w", id, err)
 	}
@@ -147,9 +149,8 @@ func decodeService(b []byte) (*ServiceRecord, error) {
 		return nil, fmt.Errorf("%w: a service of version %d, this release knows %d", trace.ErrDamaged, v, serviceVersion)
 	}
 	r := &ServiceRecord{Revision: d.uint64()}
-	seconds, nanos := int64(d.uint64()), d.take(4)
+	seconds, n := int64(d.uint64()), d.uint32()
 	if d.err == nil {
-		n := binary.BigEndian.Uint32(nanos)
 		if n >= 1e9 || seconds > math.MaxInt64/2 || seconds < math.MinInt64/2 {
 			return nil, fmt.Errorf("%w: no such time", trace.ErrDamaged)
 		}

@@ -88,7 +88,9 @@ type Service struct {
 	// Counts the registry's changes; that of the change which brought this contract.
 	Revision uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When it was registered or last updated.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// What is remembered of its executions now. Set by Get alone; absent for a service that was never executed.
+	History       *History `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +149,13 @@ func (x *Service) GetRevision() uint64 {
 func (x *Service) GetTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Time
+	}
+	return nil
+}
+
+func (x *Service) GetHistory() *History {
+	if x != nil {
+		return x.History
 	}
 	return nil
 }
@@ -1190,12 +1199,13 @@ const file_caio_v1_registry_proto_rawDesc = "" +
 	"\x16caio/v1/registry.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/contract.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n" +
 	"\x06Source\x12%\n" +
 	"\acontent\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\acontent\x12$\n" +
-	"\bfilename\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\bfilename\"\x9c\x01\n" +
+	"\bfilename\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\bfilename\"\xc8\x01\n" +
 	"\aService\x12-\n" +
 	"\bcontract\x18\x01 \x01(\v2\x11.caio.v1.ContractR\bcontract\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\x04R\brevision\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"|\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
+	"\ahistory\x18\x05 \x01(\v2\x10.caio.v1.HistoryR\ahistory\"|\n" +
 	"\x0fRegisterRequest\x12)\n" +
 	"\x06source\x18\x01 \x01(\v2\x0f.caio.v1.SourceH\x00R\x06source\x12/\n" +
 	"\bcontract\x18\x02 \x01(\v2\x11.caio.v1.ContractH\x00R\bcontractB\r\n" +
@@ -1308,52 +1318,54 @@ var file_caio_v1_registry_proto_goTypes = []any{
 	nil,                           // 19: caio.v1.DiscoverRequest.GuaranteesEntry
 	(*Contract)(nil),              // 20: caio.v1.Contract
 	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*Demands)(nil),               // 22: caio.v1.Demands
-	(*Candidate)(nil),             // 23: caio.v1.Candidate
-	(*Demand)(nil),                // 24: caio.v1.Demand
+	(*History)(nil),               // 22: caio.v1.History
+	(*Demands)(nil),               // 23: caio.v1.Demands
+	(*Candidate)(nil),             // 24: caio.v1.Candidate
+	(*Demand)(nil),                // 25: caio.v1.Demand
 }
 var file_caio_v1_registry_proto_depIdxs = []int32{
 	20, // 0: caio.v1.Service.contract:type_name -> caio.v1.Contract
 	21, // 1: caio.v1.Service.time:type_name -> google.protobuf.Timestamp
-	0,  // 2: caio.v1.RegisterRequest.source:type_name -> caio.v1.Source
-	20, // 3: caio.v1.RegisterRequest.contract:type_name -> caio.v1.Contract
-	1,  // 4: caio.v1.RegisterResponse.service:type_name -> caio.v1.Service
-	0,  // 5: caio.v1.UpdateRequest.source:type_name -> caio.v1.Source
-	20, // 6: caio.v1.UpdateRequest.contract:type_name -> caio.v1.Contract
-	1,  // 7: caio.v1.UpdateResponse.service:type_name -> caio.v1.Service
-	1,  // 8: caio.v1.GetResponse.service:type_name -> caio.v1.Service
-	1,  // 9: caio.v1.ListResponse.services:type_name -> caio.v1.Service
-	19, // 10: caio.v1.DiscoverRequest.guarantees:type_name -> caio.v1.DiscoverRequest.GuaranteesEntry
-	22, // 11: caio.v1.DiscoverRequest.constraints:type_name -> caio.v1.Demands
-	1,  // 12: caio.v1.DiscoverResponse.services:type_name -> caio.v1.Service
-	23, // 13: caio.v1.DiscoverResponse.mismatches:type_name -> caio.v1.Candidate
-	0,  // 14: caio.v1.ValidateRequest.source:type_name -> caio.v1.Source
-	20, // 15: caio.v1.ValidateRequest.contract:type_name -> caio.v1.Contract
-	16, // 16: caio.v1.ValidateResponse.faults:type_name -> caio.v1.Fault
-	20, // 17: caio.v1.ValidateResponse.contract:type_name -> caio.v1.Contract
-	1,  // 18: caio.v1.WatchResponse.service:type_name -> caio.v1.Service
-	24, // 19: caio.v1.DiscoverRequest.GuaranteesEntry.value:type_name -> caio.v1.Demand
-	2,  // 20: caio.v1.RegistryService.Register:input_type -> caio.v1.RegisterRequest
-	4,  // 21: caio.v1.RegistryService.Update:input_type -> caio.v1.UpdateRequest
-	6,  // 22: caio.v1.RegistryService.Remove:input_type -> caio.v1.RemoveRequest
-	8,  // 23: caio.v1.RegistryService.Get:input_type -> caio.v1.GetRequest
-	10, // 24: caio.v1.RegistryService.List:input_type -> caio.v1.ListRequest
-	12, // 25: caio.v1.RegistryService.Discover:input_type -> caio.v1.DiscoverRequest
-	14, // 26: caio.v1.RegistryService.Validate:input_type -> caio.v1.ValidateRequest
-	17, // 27: caio.v1.RegistryService.Watch:input_type -> caio.v1.WatchRequest
-	3,  // 28: caio.v1.RegistryService.Register:output_type -> caio.v1.RegisterResponse
-	5,  // 29: caio.v1.RegistryService.Update:output_type -> caio.v1.UpdateResponse
-	7,  // 30: caio.v1.RegistryService.Remove:output_type -> caio.v1.RemoveResponse
-	9,  // 31: caio.v1.RegistryService.Get:output_type -> caio.v1.GetResponse
-	11, // 32: caio.v1.RegistryService.List:output_type -> caio.v1.ListResponse
-	13, // 33: caio.v1.RegistryService.Discover:output_type -> caio.v1.DiscoverResponse
-	15, // 34: caio.v1.RegistryService.Validate:output_type -> caio.v1.ValidateResponse
-	18, // 35: caio.v1.RegistryService.Watch:output_type -> caio.v1.WatchResponse
-	28, // [28:36] is the sub-list for method output_type
-	20, // [20:28] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	22, // 2: caio.v1.Service.history:type_name -> caio.v1.History
+	0,  // 3: caio.v1.RegisterRequest.source:type_name -> caio.v1.Source
+	20, // 4: caio.v1.RegisterRequest.contract:type_name -> caio.v1.Contract
+	1,  // 5: caio.v1.RegisterResponse.service:type_name -> caio.v1.Service
+	0,  // 6: caio.v1.UpdateRequest.source:type_name -> caio.v1.Source
+	20, // 7: caio.v1.UpdateRequest.contract:type_name -> caio.v1.Contract
+	1,  // 8: caio.v1.UpdateResponse.service:type_name -> caio.v1.Service
+	1,  // 9: caio.v1.GetResponse.service:type_name -> caio.v1.Service
+	1,  // 10: caio.v1.ListResponse.services:type_name -> caio.v1.Service
+	19, // 11: caio.v1.DiscoverRequest.guarantees:type_name -> caio.v1.DiscoverRequest.GuaranteesEntry
+	23, // 12: caio.v1.DiscoverRequest.constraints:type_name -> caio.v1.Demands
+	1,  // 13: caio.v1.DiscoverResponse.services:type_name -> caio.v1.Service
+	24, // 14: caio.v1.DiscoverResponse.mismatches:type_name -> caio.v1.Candidate
+	0,  // 15: caio.v1.ValidateRequest.source:type_name -> caio.v1.Source
+	20, // 16: caio.v1.ValidateRequest.contract:type_name -> caio.v1.Contract
+	16, // 17: caio.v1.ValidateResponse.faults:type_name -> caio.v1.Fault
+	20, // 18: caio.v1.ValidateResponse.contract:type_name -> caio.v1.Contract
+	1,  // 19: caio.v1.WatchResponse.service:type_name -> caio.v1.Service
+	25, // 20: caio.v1.DiscoverRequest.GuaranteesEntry.value:type_name -> caio.v1.Demand
+	2,  // 21: caio.v1.RegistryService.Register:input_type -> caio.v1.RegisterRequest
+	4,  // 22: caio.v1.RegistryService.Update:input_type -> caio.v1.UpdateRequest
+	6,  // 23: caio.v1.RegistryService.Remove:input_type -> caio.v1.RemoveRequest
+	8,  // 24: caio.v1.RegistryService.Get:input_type -> caio.v1.GetRequest
+	10, // 25: caio.v1.RegistryService.List:input_type -> caio.v1.ListRequest
+	12, // 26: caio.v1.RegistryService.Discover:input_type -> caio.v1.DiscoverRequest
+	14, // 27: caio.v1.RegistryService.Validate:input_type -> caio.v1.ValidateRequest
+	17, // 28: caio.v1.RegistryService.Watch:input_type -> caio.v1.WatchRequest
+	3,  // 29: caio.v1.RegistryService.Register:output_type -> caio.v1.RegisterResponse
+	5,  // 30: caio.v1.RegistryService.Update:output_type -> caio.v1.UpdateResponse
+	7,  // 31: caio.v1.RegistryService.Remove:output_type -> caio.v1.RemoveResponse
+	9,  // 32: caio.v1.RegistryService.Get:output_type -> caio.v1.GetResponse
+	11, // 33: caio.v1.RegistryService.List:output_type -> caio.v1.ListResponse
+	13, // 34: caio.v1.RegistryService.Discover:output_type -> caio.v1.DiscoverResponse
+	15, // 35: caio.v1.RegistryService.Validate:output_type -> caio.v1.ValidateResponse
+	18, // 36: caio.v1.RegistryService.Watch:output_type -> caio.v1.WatchResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_registry_proto_init() }
