@@ -156,7 +156,7 @@ func TestLostWritesAreNamedAndCanBeAccepted(t *testing.T) {
 	maps.DeleteFunc(killed, func(rel string, _ file) bool { return filepath.Ext(rel) == ".mem" })
 	dir := killed.write(t)
 	_, err := store.Open(dir, store.Options{})
-	if !errors.Is(err, trace.ErrDamaged) || !strings.Contains(err.Error(), "30 traces and 30 changes of services") {
+	if !errors.Is(err, trace.ErrDamaged) || !strings.Contains(err.Error(), "30 traces, 30 changes of services and 0 versions of policies") {
 		t.Fatalf("got %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "head")); err != nil {

@@ -1,5 +1,5 @@
-// Package store keeps what must survive a restart: the contracts in force, the log of decisions, and what is remembered
-// of executions. It is the only room that knows Badger.
+// Package store keeps what must survive a restart: the contracts in force, the versions of the policies, the log of
+// decisions, and what is remembered of executions. It is the only room that knows Badger.
 //
 // # What it guarantees
 //
@@ -38,6 +38,8 @@
 //	M "revision"                  last revision of the services, eight bytes
 //	V service id                  a service, as in service.go
 //	H service id                  its history, as in history.go; none without the service
+//	P number                      a version of the policies, as in policy.go; number has four bytes, big-endian
+//	Q number                      its files; none for one that restores another's
 //	T seq                         a trace, as in record.go
 //	D trace id                    seq
 //	F            time seq         every trace

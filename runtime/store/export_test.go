@@ -22,6 +22,10 @@ var (
 	DecodeRecord  = decodeRecord
 	EncodeService = encodeService
 	DecodeService = decodeService
+	EncodeVersion = encodeVersion
+	DecodeVersion = decodeVersion
+	EncodeFiles   = encodeFiles
+	DecodeFiles   = decodeFiles
 )
 
 func EncodeHistory(r *HistoryRecord) []byte { return encodeHistory(r) }

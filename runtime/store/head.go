@@ -21,12 +21,15 @@ import (
 type head struct {
 	next     uint64 // sequence of the next trace
 	revision uint64 // last revision of the services
+	policies uint64 // last version of the policies
 }
 
-// The file is next and revision (eight bytes each, big-endian) and the CRC-32C of these (four bytes).
+// The file is next, revision and policies (eight bytes each, big-endian) and the CRC-32C of these (four bytes). One
+// without policies is of before there were versions of them.
 const (
-	headFile = "head"
-	headSize = 8 + 8 + 4
+	headFile    = "head"
+	headSize    = 8 + 8 + 8 + 4
+	oldHeadSize = 8 + 8 + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -34,6 +37,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (h head) encode() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, headSize), h.next)
 	b = binary.BigEndian.AppendUint64(b, h.revision)
+	b = binary.BigEndian.AppendUint64(b, h.policies)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
@@ -41,10 +45,15 @@ func decodeHead(b []byte) (head, error) {
 	if len(b) == 0 {
 		return head{}, nil // new, or removed to accept a loss
 	}
-	if len(b) != headSize || crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
+	end := len(b) - 4
+	if len(b) != headSize && len(b) != oldHeadSize || crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
 		return head{}, fmt.Errorf("%w: %s", trace.ErrDamaged, headFile)
 	}
-	return head{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
+	h := head{next: binary.BigEndian.Uint64(b), revision: binary.BigEndian.Uint64(b[8:])}
+	if len(b) == headSize {
+		h.policies = binary.BigEndian.Uint64(b[16:])
+	}
+	return h, nil
 }
 
 // openHead reads what the database holds and holds it against the file, which stays open for the writes to come.
@@ -54,7 +63,10 @@ func (s *Store) openHead() error {
 		if is.next, err = nextSequence(txn); err != nil {
 			return err
 		}
-		is.revision, err = lastRevision(txn)
+		if is.revision, err = lastRevision(txn); err != nil {
+			return err
+		}
+		is.policies, err = lastPolicies(txn)
 		return err
 	})
 	if err != nil {
@@ -69,10 +81,11 @@ func (s *Store) openHead() error {
 	if err != nil {
 		return fmt.Errorf("%w; if the data is known to be whole, remove %s", err, name)
 	}
-	if is.next < was.next || is.revision < was.revision {
-		return fmt.Errorf("%w: %d traces and %d changes of services that were acknowledged are missing (it holds %d and %d); "+
-			"restore it from a backup, or remove %s to go on without them", trace.ErrDamaged,
-			was.next-min(is.next, was.next), was.revision-min(is.revision, was.revision), is.next, is.revision, name)
+	if is.next < was.next || is.revision < was.revision || is.policies < was.policies {
+		return fmt.Errorf("%w: %d traces, %d changes of services and %d versions of policies that were acknowledged are missing "+
+			"(it holds %d, %d and %d); restore it from a backup, or remove %s to go on without them", trace.ErrDamaged,
+			was.next-min(is.next, was.next), was.revision-min(is.revision, was.revision), was.policies-min(is.policies, was.policies),
+			is.next, is.revision, is.policies, name)
 	}
 	if s.headFile, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err

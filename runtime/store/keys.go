@@ -12,6 +12,8 @@ const (
 	kindMeta          = 'M'
 	kindService       = 'V'
 	kindHistory       = 'H'
+	kindPolicy        = 'P'
+	kindPolicyFiles   = 'Q'
 	kindTrace         = 'T'
 	kindID            = 'D'
 	kindTime          = 'F'
