@@ -19,7 +19,8 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/internal/bitset", "", "sets of slots: what the rooms hand one another when they speak of many services"},
 	{"runtime/internal/wire", "", "writes protobuf; knows none of the messages"},
 	{"runtime/contract", "runtime/internal/bitset schema schema/gen/caio/v1", "a column: CUE and the registry, no other room"},
-	{"runtime/policy", "runtime/internal/bitset schema schema/gen/caio/v1", "a column: OPA, no other room"},
+	{"runtime/policy/internal/factor", "runtime/internal/bitset", "takes rules apart; knows terms, not messages"},
+	{"runtime/policy", "runtime/internal/bitset runtime/policy/internal/factor schema schema/gen/caio/v1", "a column: OPA, no other room"},
 	{"runtime/adapter", "runtime/adapter/internal/meter schema schema/gen/caio/v1", "a column: wazero, no other room"},
 	{"runtime/adapter/internal/meter", "", "rewrites modules; knows nothing of who runs them"},
 	{"runtime/adapter/internal/asm", "", "assembles guests for tests"},
@@ -43,7 +44,7 @@ var floors = []struct{ room, may, reason string }{
 var engines = []struct{ library, room string }{
 	{"cuelang.org/go/", "runtime/contract"},
 	{"go.yaml.in/yaml/", "runtime/contract examples/contracts"},
-	{"github.com/open-policy-agent/opa/", "runtime/policy"},
+	{"github.com/open-policy-agent/opa/", "runtime/policy runtime/policy/internal/factor"},
 	{"github.com/tetratelabs/wazero", "runtime/adapter"},
 	{"github.com/dgraph-io/badger/", "runtime/store"},
 	{"github.com/go-jose/", "runtime/identity"},

@@ -76,6 +76,7 @@ type Set struct {
 	index bool   // OPA's rule index may be used
 	where []*origin
 
+	apart onceFactored
 	route judgement
 	check judgement
 	limit time.Duration

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -124,10 +125,17 @@ func wordOf(kind string) string {
 
 // compareReasons orders reasons by everything they say, so that no order of evaluation shows.
 func compareReasons(a, b *caiov1.Reason) int {
-	return cmp.Or(
-		cmp.Compare(a.GetPackage(), b.GetPackage()), cmp.Compare(a.GetFile(), b.GetFile()), cmp.Compare(a.GetLine(), b.GetLine()),
-		cmp.Compare(a.GetRule(), b.GetRule()), cmp.Compare(a.GetMessage(), b.GetMessage()), cmp.Compare(factsText(a), factsText(b)),
+	if a == b {
+		return 0
+	}
+	c := cmp.Or(
+		strings.Compare(a.GetPackage(), b.GetPackage()), strings.Compare(a.GetFile(), b.GetFile()), cmp.Compare(a.GetLine(), b.GetLine()),
+		strings.Compare(a.GetRule(), b.GetRule()), strings.Compare(a.GetMessage(), b.GetMessage()),
 	)
+	if c != 0 {
+		return c
+	}
+	return strings.Compare(factsText(a), factsText(b)) // dear, and hardly ever needed
 }
 
 func factsText(r *caiov1.Reason) string {

@@ -1,0 +1,180 @@
+package factor
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
+)
+
+// An Oracle evaluates what is left to OPA. request is nil where the condition does not depend on one.
+type Oracle interface {
+	// Ask tells whether o holds, and whether anything went wrong on the way.
+	Ask(o *Opaque, service *ast.Term) (holds, broken bool)
+}
+
+// A Row is what is kept of one service. Its caller may keep something of its own there.
+type Row struct {
+	Service *ast.Term // input.service
+
+	values     []value // by column
+	signatures []int   // by opaque: equal where the service is equal in all it reads; -1: not kept
+	mu         sync.Mutex
+	kept       map[int]any
+}
+
+// Keep returns what make gave for key the first time. It must depend on the row's service alone.
+func (r *Row) Keep(key int, make func() any) any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := r.kept[key]
+	if !ok {
+		if r.kept == nil {
+			r.kept = map[int]any{}
+		}
+		v = make()
+		r.kept[key] = v
+	}
+	return v
+}
+
+// An Index is a Program prepared over services, each of which has a slot. Immutable; With shares what did not change.
+// Safe for concurrent use.
+type Index struct {
+	*Program
+	rows  []*Row       // by slot; nil: free
+	truth []bitset.Set // by test: the slots for which it holds
+	wrong []bitset.Set // by test: the slots for which it went wrong
+	names *names
+}
+
+// names numbers what services look like to opaque conditions. It is shared by an index and all that come of it, and
+// grows with every look that was ever seen.
+type names struct {
+	mu    sync.Mutex
+	known []map[string]int // by opaque
+	count []int
+}
+
+// New prepares p over services, by slot; nil is a free one. It lets other goroutines run as it goes.
+func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
+	x := &Index{
+		Program: p, rows: make([]*Row, len(services)), truth: make([]bitset.Set, len(p.tests)), wrong: make([]bitset.Set, len(p.tests)),
+		names: &names{known: make([]map[string]int, len(p.opaques)), count: make([]int, len(p.opaques))},
+	}
+	m := p.newMachine()
+	for i := range p.tests {
+		x.truth[i] = bitset.Of(len(services))
+	}
+	for slot, service := range services {
+		if service == nil {
+			continue
+		}
+		x.rows[slot] = x.prepare(m, service, oracle, func(test int, holds, broken bool) {
+			if holds {
+				x.truth[test] = x.truth[test].Add(slot)
+			}
+			if broken {
+				x.wrong[test] = x.wrong[test].Add(slot)
+			}
+		})
+		runtime.Gosched()
+	}
+	return x
+}
+
+// With returns an index in which service, nil for none, stands at slot.
+func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
+	n := &Index{Program: x.Program, truth: slices.Clone(x.truth), wrong: slices.Clone(x.wrong), names: x.names}
+	n.rows = make([]*Row, max(len(x.rows), slot+1))
+	copy(n.rows, x.rows)
+	n.rows[slot] = nil
+	put := func(sets []bitset.Set, test int, in bool) {
+		switch {
+		case in && !sets[test].Has(slot):
+			sets[test] = sets[test].With(slot)
+		case !in && sets[test].Has(slot):
+			sets[test] = sets[test].Without(slot)
+		}
+	}
+	if service == nil {
+		for test := range n.truth {
+			put(n.truth, test, false)
+			put(n.wrong, test, false)
+		}
+		return n
+	}
+	m, _ := x.machines.Get().(*machine)
+	defer x.machines.Put(m)
+	n.rows[slot] = n.prepare(m, service, oracle, func(test int, holds, broken bool) {
+		put(n.truth, test, holds)
+		put(n.wrong, test, broken)
+	})
+	return n
+}
+
+// prepare evaluates everything that depends on service alone.
+func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(test int, holds, broken bool)) *Row {
+	m.places, m.steps = nil, 0
+	m.serve(service, nil)
+	row := &Row{Service: service, values: make([]value, len(x.columns)), signatures: make([]int, len(x.opaques))}
+	for i, t := range x.tests {
+		m.broken = false
+		var holds, broken bool
+		if t.node != nil {
+			holds = m.holds(t.node)
+			broken = m.broken
+		} else {
+			holds, broken = oracle.Ask(t.ask, service)
+		}
+		put(i, holds && !broken, broken)
+	}
+	for i, n := range x.columns {
+		m.broken = false
+		row.values[i] = m.look(n)
+		row.values[i].broken = m.broken
+	}
+	for i, o := range x.opaques {
+		row.signatures[i] = -1
+		if o.deps == onRequest|onService && o.service != nil {
+			row.signatures[i] = x.names.of(i, service, o.service)
+		}
+	}
+	return row
+}
+
+func (s *names) of(i int, service *ast.Term, paths [][]string) int {
+	var b strings.Builder
+	for _, path := range paths {
+		t := service
+		for _, name := range path {
+			if t == nil {
+				break
+			}
+			t = descend(t, []*ast.Term{ast.StringTerm(name)})
+		}
+		if t != nil {
+			b.WriteString(t.String())
+		}
+		b.WriteByte(0)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known[i] == nil {
+		s.known[i] = map[string]int{}
+	}
+	id, ok := s.known[i][b.String()]
+	if !ok {
+		id = s.count[i]
+		s.count[i]++
+		s.known[i][b.String()] = id
+	}
+	return id
+}
+
+// Row returns what is kept of the service at slot.
+func (x *Index) Row(slot int) *Row { return x.rows[slot] }

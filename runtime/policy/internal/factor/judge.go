@@ -1,0 +1,215 @@
+package factor
+
+import (
+	"context"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/smarthausgroup/caio/runtime/internal/bitset"
+)
+
+// A Judgement is which rules hold for which candidates. Its owner calls Release when nothing of it is used any more.
+type Judgement struct {
+	Fired []Fired
+	// Doubt has the candidates for which something went wrong; what Fired says of them means nothing.
+	Doubt bitset.Set
+
+	x      *Index
+	m      *machine
+	asked  []map[int]bool // answers of opaque conditions, by opaque and signature
+	oracle Oracle
+	rest   bitset.Set
+	rules  []int
+	words  []uint64 // where the sets of Fired lie
+}
+
+// Fired is a rule and the candidates for which it holds, at least one.
+type Fired struct {
+	Rule  int
+	Slots bitset.Set
+}
+
+// Judge evaluates every rule over candidates, which must have rows. places gives the value of the request at a place, nil
+// where there is none; it is asked at most once for each.
+func (x *Index) Judge(ctx context.Context, places func(place int) *ast.Term, candidates bitset.Set, oracle Oracle) *Judgement {
+	m, _ := x.machines.Get().(*machine)
+	m.begin(ctx, places)
+	j := &m.judgement
+	j.x, j.m, j.oracle = x, m, oracle
+	j.Fired, j.rules, j.words = j.Fired[:0], j.rules[:0], j.words[:0]
+	j.Doubt = append(j.Doubt[:0], candidates...)
+	clear(j.Doubt)
+	for i := range j.asked {
+		clear(j.asked[i])
+	}
+	j.rules = x.active(m, j.rules)
+	if m.broken { // a guard went wrong, and so may every rule behind it
+		copy(j.Doubt, candidates)
+		return j
+	}
+	for _, i := range j.rules {
+		j.rest = append(j.rest[:0], candidates...)
+		j.judge(x.rules[i])
+		if !j.rest.Empty() {
+			j.Fired = append(j.Fired, Fired{i, j.keep(j.rest)})
+		}
+	}
+	return j
+}
+
+// Release gives back what j holds.
+func (j *Judgement) Release() {
+	m := j.m
+	m.places, m.row, m.service = nil, nil, nil
+	j.oracle = nil
+	j.x.machines.Put(m)
+}
+
+// keep copies s to where it stays. Growing moves nothing: sets that were kept before hold on to their own array.
+func (j *Judgement) keep(s bitset.Set) bitset.Set {
+	if cap(j.words)-len(j.words) < len(s) {
+		j.words = make([]uint64, 0, max(2*cap(j.words), 16*len(s)))
+	}
+	from := len(j.words)
+	j.words = append(j.words, s...)
+	return bitset.Set(j.words[from:len(j.words):len(j.words)])
+}
+
+// judge leaves in j.rest the candidates for which r holds.
+func (j *Judgement) judge(r *rule) {
+	// What cannot go wrong goes first, the cheapest first.
+	for _, deps := range [...]dependence{0, onRequest, onService, onRequest | onService} {
+		for i := range r.atoms[:r.free] {
+			if a := &r.atoms[i]; a.deps == deps && !j.atom(a) {
+				return
+			}
+		}
+	}
+	for i := range r.atoms[r.free:] {
+		if !j.atom(&r.atoms[r.free+i]) {
+			return
+		}
+	}
+}
+
+// atom takes out of j.rest whom a does not hold for, and tells whether anybody is left.
+func (j *Judgement) atom(a *atom) bool {
+	switch a.deps {
+	case 0, onRequest:
+		holds, broken := j.once(a)
+		if broken {
+			j.Doubt.Or(j.rest)
+		}
+		if broken || !holds {
+			clear(j.rest)
+			return false
+		}
+		return true
+	case onService:
+		if a.errs {
+			if wrong := j.x.wrong[a.test]; wrong.Intersects(j.rest) {
+				j.Doubt.Or(wrong.Clone().And(j.rest))
+			}
+		}
+		j.intersect(j.x.truth[a.test])
+	default:
+		j.each(a)
+	}
+	return !j.rest.Empty()
+}
+
+func (j *Judgement) intersect(s bitset.Set) {
+	for i := range j.rest {
+		if i < len(s) {
+			j.rest[i] &= s[i]
+		} else {
+			j.rest[i] = 0
+		}
+	}
+}
+
+// once judges what is the same for every candidate.
+func (j *Judgement) once(a *atom) (holds, broken bool) {
+	if a.node == nil {
+		return j.ask(a.ask, 0, nil)
+	}
+	j.m.broken = false
+	holds = j.m.holds(a.node)
+	return holds, j.m.broken
+}
+
+func (j *Judgement) each(a *atom) {
+	for slot := range j.rest.All() {
+		row := j.x.rows[slot]
+		var holds, broken bool
+		if a.node == nil {
+			holds, broken = j.ask(a.ask, row.signatures[a.ask.ID], row.Service)
+		} else {
+			j.m.serve(row.Service, row)
+			holds = j.m.holds(a.node)
+			broken = j.m.broken
+		}
+		if broken {
+			j.Doubt = j.Doubt.Add(slot)
+		}
+		if broken || !holds {
+			j.rest.Remove(slot)
+		}
+	}
+}
+
+// ask asks the oracle, once for all services that look alike to o.
+func (j *Judgement) ask(o *Opaque, signature int, service *ast.Term) (holds, broken bool) {
+	if j.asked == nil {
+		j.asked = make([]map[int]bool, len(j.x.opaques))
+	}
+	known := j.asked[o.ID]
+	if holds, ok := known[signature]; ok && signature >= 0 {
+		return holds, false
+	}
+	holds, broken = j.oracle.Ask(o, service)
+	if !broken && signature >= 0 {
+		if known == nil {
+			known = map[int]bool{}
+			j.asked[o.ID] = known
+		}
+		known[signature] = holds
+	}
+	return holds, broken
+}
+
+// Reasons returns what rule i, which fired for slot, says of it: each reason once. known is false where only OPA can
+// tell.
+func (j *Judgement) Reasons(i, slot int) (reasons []*ast.Term, known bool) {
+	why := j.x.rules[i].reason
+	if why == nil {
+		return nil, false
+	}
+	row := j.x.rows[slot]
+	j.m.serve(row.Service, row)
+	j.m.run(why.body, 0, func() bool {
+		t := j.m.eval(why.value)
+		if t != nil && !slices.ContainsFunc(reasons, t.Equal) {
+			reasons = append(reasons, t)
+		}
+		return j.m.broken
+	})
+	if j.m.broken || len(reasons) == 0 {
+		return nil, false
+	}
+	return reasons, true
+}
+
+// Explains tells whether the reasons of rule i can be made without OPA.
+func (p *Program) Explains(i int) bool { return p.rules[i].reason != nil }
+
+// Scope tells what the reason of rule i can change with. Unknown reasons change with everything.
+func (p *Program) Scope(i int) (request, service bool) {
+	why := p.rules[i].reason
+	if why == nil {
+		return true, true
+	}
+	deps := why.value.deps | why.body.deps
+	return deps&onRequest != 0, deps&onService != 0
+}

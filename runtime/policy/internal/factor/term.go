@@ -1,0 +1,179 @@
+package factor
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// value compiles a term that stands where a value is needed. Loops that it needs are put into b.
+func (c *compiler) value(t *ast.Term, s *scope, b *body) (*node, error) {
+	switch v := t.Value.(type) {
+	case ast.Null, ast.Boolean, ast.Number, ast.String:
+		return c.constant(t), nil
+	case ast.Var:
+		if n := s.vars[v]; n != nil {
+			return n, nil
+		}
+		return nil, not("the variable %s takes part of a pattern", v)
+	case ast.Ref:
+		return c.ref(v, s, b)
+	case *ast.Array:
+		terms := make([]*ast.Term, 0, v.Len())
+		v.Foreach(func(t *ast.Term) { terms = append(terms, t) })
+		return c.composite(t, array, terms, s, b)
+	case ast.Set:
+		return c.composite(t, set, v.Slice(), s, b)
+	case ast.Object:
+		var terms []*ast.Term
+		for _, k := range v.Keys() {
+			terms = append(terms, k, v.Get(k))
+		}
+		return c.composite(t, object, terms, s, b)
+	case *ast.ArrayComprehension:
+		return c.comprehension(arrayOf, v.Body, []*ast.Term{v.Term}, s)
+	case *ast.SetComprehension:
+		return c.comprehension(setOf, v.Body, []*ast.Term{v.Term}, s)
+	case *ast.ObjectComprehension:
+		return c.comprehension(objectOf, v.Body, []*ast.Term{v.Key, v.Value}, s)
+	}
+	return nil, not("it holds a term of a kind that is left to OPA")
+}
+
+func (c *compiler) composite(t *ast.Term, k kind, terms []*ast.Term, s *scope, b *body) (*node, error) {
+	if ast.IsConstant(t.Value) {
+		return c.constant(t), nil
+	}
+	n := node{kind: k}
+	for i, part := range terms {
+		// Keys that are computed may turn out to be one.
+		n.errs = n.errs || k == object && i%2 == 0 && !ast.IsConstant(part.Value)
+		a, err := c.value(part, s, b)
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, a)
+		n.deps |= a.deps
+		n.errs = n.errs || a.errs
+	}
+	return c.nodes.the(n), nil
+}
+
+func (c *compiler) comprehension(k kind, exprs ast.Body, heads []*ast.Term, s *scope) (*node, error) {
+	inner := s.inner()
+	in, err := c.body(exprs, inner)
+	if err != nil {
+		return nil, err
+	}
+	n := node{kind: k, body: in, errs: k == objectOf}
+	for _, t := range heads {
+		a, err := c.value(t, inner, in)
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, a)
+		n.deps |= a.deps
+		n.errs = n.errs || a.errs
+	}
+	return c.closure(n, s), nil
+}
+
+// ref compiles a reference.
+func (c *compiler) ref(ref ast.Ref, s *scope, b *body) (*node, error) {
+	var at *node
+	rest := ref[1:]
+	switch {
+	case ref[0].Equal(ast.InputRootDocument):
+		n, taken, err := c.input(ref)
+		if err != nil {
+			return nil, err
+		}
+		at, rest = n, ref[taken:]
+	case ref[0].Equal(ast.DefaultRootDocument):
+		n, taken, err := c.dataAt(ref)
+		if err != nil {
+			return nil, err
+		}
+		at, rest = n, ref[taken:]
+	default:
+		n, err := c.value(ref[0], s, b)
+		if err != nil {
+			return nil, err
+		}
+		at = n
+	}
+	for _, part := range rest {
+		if v, free := s.unbound(part); free {
+			at = c.iterate(at, v, s, b)
+			continue
+		}
+		key, err := c.value(part, s, b)
+		if err != nil {
+			return nil, err
+		}
+		at = c.step(at, key)
+	}
+	return at, nil
+}
+
+// step goes down by one key.
+func (c *compiler) step(at, key *node) *node {
+	if name, ok := textOf(key); ok && (at.kind == request || at.kind == service) {
+		names := append(at.names[:len(at.names):len(at.names)], name)
+		path := append(at.path[:len(at.path):len(at.path)], key.term)
+		return c.place(at.kind, names, path)
+	}
+	return c.pair(node{kind: element}, at, key)
+}
+
+func textOf(n *node) (string, bool) {
+	if n.kind != constant {
+		return "", false
+	}
+	s, ok := n.term.Value.(ast.String)
+	return string(s), ok
+}
+
+// iterate makes a loop over at whose key is v, and returns the element.
+func (c *compiler) iterate(at *node, v ast.Var, s *scope, b *body) *node {
+	key, value := s.next, s.next+1
+	s.next += 2
+	s.vars[v] = c.loop(key)
+	b.steps = append(b.steps, step{over: at, key: key, value: value})
+	b.deps |= at.deps
+	b.errs = b.errs || at.errs
+	return c.loop(value)
+}
+
+// input compiles the constant beginning of a reference to input.
+func (c *compiler) input(ref ast.Ref) (*node, int, error) {
+	if len(ref) < 2 {
+		return nil, 0, not("it reads the whole input")
+	}
+	name, ok := ref[1].Value.(ast.String)
+	switch {
+	case !ok:
+		return nil, 0, not("it reads the input by a name that is computed")
+	case name == "request":
+		return c.place(request, nil, nil), 2, nil
+	case name == "service":
+		return c.place(service, nil, nil), 2, nil
+	}
+	return c.missing(), len(ref), nil
+}
+
+// missing is undefined.
+func (c *compiler) missing() *node {
+	empty := c.constant(ast.InternedEmptyArray)
+	return c.pair(node{kind: element}, empty, c.constant(ast.InternedTerm(0)))
+}
+
+// place is what stands at a path of the request or of the service.
+func (c *compiler) place(k kind, names []string, path []*ast.Term) *node {
+	n := node{kind: k, names: names, path: path, deps: onRequest}
+	root := "request"
+	if k == service {
+		n.deps, root = onService, "service"
+	}
+	ref := ast.Ref{ast.InputRootDocument, ast.InternedTerm(root)}
+	n.text = c.text(append(ref, path...))
+	return c.nodes.the(n)
+}
