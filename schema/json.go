@@ -22,8 +22,13 @@ var (
 )
 
 // JSON returns the canonical JSON form of m. Objects, oneofs and optional numbers that are not set are absent; scalars,
-// lists and maps are always there. It fails on strings that are not UTF-8. Safe for concurrent use.
+// lists and maps are always there. What m carries undecoded is decoded first. It fails on strings that are not UTF-8. Safe
+// for concurrent use.
 func JSON(m proto.Message) ([]byte, error) {
+	m, err := Decoded(m)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := marshal.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("write %s as JSON: %w", m.ProtoReflect().Descriptor().Name(), err)
@@ -64,5 +69,7 @@ func ParseJSON(raw []byte, m proto.Message) error {
 // Digest returns the sha256 of b as 64 hex digits, the form in which every input of a decision is named.
 func Digest(b []byte) string {
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }

@@ -120,7 +120,7 @@ deny contains {"rule": "r%02d", "message": "too dear for the tenant"} if {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	snapshot, err := engine.NewSnapshot(registry, set, nil)
+	snapshot, err := engine.NewSnapshot(registry, set, policy.Factored, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -59,7 +60,7 @@ Exit code 0: a service was chosen. 1: nobody can serve, and the answer says why.
 		if err != nil {
 			return failed(err)
 		}
-		snapshot, err := engine.NewSnapshot(registry, set, nil)
+		snapshot, err := engine.NewSnapshot(registry, set, policy.Factored, nil)
 		if err != nil {
 			return failed(err)
 		}

@@ -41,7 +41,7 @@ func TestDecisionsOverExamplesAreTheSameBytesAThousandTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := engine.NewSnapshot(registry, set, nil)
+	snapshot, err := engine.NewSnapshot(registry, set, policy.Factored, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,16 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/internal/bitset"
-	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/proof"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -21,9 +16,17 @@ import (
 // Decide chooses the service that s, past and seed give to req, and proves the choice. It is a pure function: the same
 // arguments give the same bytes. listAll lists every service of the registry as a candidate, also those that offer
 // nothing of what is asked. That nobody can serve is a decision with an error in it; Decide itself fails only when a
-// policy cannot be evaluated, a number is not finite, or ctx ends. The decision shares its guarantees with the contract
-// in force, and reasons among its candidates: it must not be changed.
+// policy cannot be evaluated, a number is not finite, or ctx ends. The decision is the caller's own.
 func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool) (*caiov1.Decision, error) {
+	d, err := s.Decide(ctx, past, req, seed, listAll)
+	if err != nil {
+		return nil, err
+	}
+	return d.Message()
+}
+
+// Decide is the function Decide, its decision as bytes.
+func (s *Snapshot) Decide(ctx context.Context, past Past, req *caiov1.Request, seed uint64, listAll bool) (*Decision, error) {
 	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
 }
 
@@ -41,20 +44,55 @@ func onlyVisible(r *contract.Registry, p *caiov1.Principal) bitset.Set {
 // A choice is one decision on its way.
 type choice struct {
 	*Snapshot
-	past    Past
-	req     *caiov1.Request // complete
-	digest  string          // of req
-	visible visibility
-	alive   []*option // those that no step has refused yet, sorted by id
-	out     *caiov1.Decision
+	*memory
+	past     Past
+	req      *caiov1.Request // complete
+	seed     uint64
+	digest   string // of req
+	visible  bitset.Set
+	unlisted int32
 }
 
-// An option is a service that passed the matching, and what became of it.
-type option struct {
-	service *contract.Service
-	*caiov1.Candidate
-	price proof.Price
-	past  Record
+// memory is what a decision works in. It is used again by the next.
+type memory struct {
+	proof.Writer
+	entries []entry        // every candidate, sorted by id
+	ranked  []proof.Scored // those that can serve, best first; their terms are the entries'
+	fates   []proof.Fate
+	text    []byte
+	written map[*caiov1.Reason]span // where the decision says a reason already
+}
+
+// forget empties m, so that it holds nothing of a registry or a request that may be long gone.
+func (m *memory) forget() {
+	m.Reset()
+	clear(m.entries)
+	clear(m.ranked)
+	clear(m.fates)
+	clear(m.written)
+	m.entries, m.ranked, m.fates, m.text = m.entries[:0], m.ranked[:0], m.fates[:0], m.text[:0]
+}
+
+// An entry is a candidate, and what became of it.
+type entry struct {
+	slot int
+	*profile
+	outcome string
+	reasons []*caiov1.Reason
+	price   proof.Price // of those that passed the rules
+	past    Record      // of those that can serve, as are the others below
+	terms   proof.Terms
+	score   float64
+}
+
+// The outcomes of those that did not fall.
+const (
+	eligible = "eligible"
+	selected = "selected"
+)
+
+func (e *entry) fall(outcome string, reasons ...*caiov1.Reason) {
+	e.outcome, e.reasons = outcome, reasons
 }
 
 // finite fails on a hard limit that is NaN or infinite: compared with, it would decide by accident. Whatever else of req
@@ -71,153 +109,113 @@ func finite(req *caiov1.Request) error {
 }
 
 func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool,
-	visible visibility) (*caiov1.Decision, error) {
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
-	if err != nil {
+	visible visibility) (*Decision, error) {
+	m := s.shared.memory.Get().(*memory)
+	defer func() {
+		m.forget()
+		s.shared.memory.Put(m)
+	}()
+	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, visible: visible(s.Registry, req.Principal)}
+	var err error
+	if c.text, err = deterministic.MarshalAppend(c.text[:0], req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
+	c.digest = schema.Digest(c.text)
 	if err := finite(req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
-	c := &choice{Snapshot: s, past: past, req: req, digest: schema.Digest(raw), visible: visible, out: &caiov1.Decision{
-		Seed: seed, Objective: proof.Objective, Coefficients: proof.Coefficients(),
-	}}
-	match, err := s.Registry.Match(req, visible(s.Registry, req.Principal), listAll)
+	match, err := s.Registry.Match(req, c.visible, listAll)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "match contracts", err)
 	}
-	c.out.Unlisted = int32(match.Unlisted)
-	for slot := range match.Fallen.All() {
-		service := s.Registry.Service(slot)
-		outcome, reasons := match.Why(slot)
-		c.out.Candidates = append(c.out.Candidates, &caiov1.Candidate{
-			ServiceId: service.ID(), Outcome: outcome, Reasons: reasons, ContractDigest: service.Digest(),
-		})
-	}
-	for slot := range s.Registry.ByID(match.Passed) {
-		service := s.Registry.Service(slot)
-		candidate := &caiov1.Candidate{ServiceId: service.ID(), Outcome: "eligible", ContractDigest: service.Digest()}
-		c.alive = append(c.alive, &option{service: service, Candidate: candidate, price: estimate(service.Message(), req.Intent)})
-		c.out.Candidates = append(c.out.Candidates, candidate)
-	}
-	if err := c.judge(ctx); err != nil {
+	c.list(match)
+	if err := c.judge(ctx, match.Passed); err != nil {
 		return nil, err
 	}
 	c.limit()
 	if err := c.optimize(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(c.out.Candidates, func(a, b *caiov1.Candidate) int { return strings.Compare(a.ServiceId, b.ServiceId) })
-	c.conclude()
-	return c.out, nil
+	return c.decision()
+}
+
+// list enters the candidates, sorted by id.
+func (c *choice) list(match *contract.Match) {
+	c.unlisted = int32(match.Unlisted)
+	for slot := range c.Registry.ByID(match.Passed.Clone().Or(match.Fallen)) {
+		e := entry{slot: slot, profile: c.profiles[slot], outcome: eligible}
+		if match.Fallen.Has(slot) {
+			e.outcome, e.reasons = match.Why(slot)
+		}
+		c.entries = append(c.entries, e)
+	}
 }
 
 // judge takes out whom a rule refuses: routing rules first, security second.
-func (c *choice) judge(ctx context.Context) error {
-	if len(c.alive) == 0 {
-		return nil
-	}
-	facts := make([]*policy.Facts, len(c.alive))
-	for i, o := range c.alive {
-		facts[i] = c.facts[o.service.Contract]
-	}
-	verdicts, err := c.Policies.Route(ctx, c.req, facts)
+func (c *choice) judge(ctx context.Context, passed bitset.Set) error {
+	refusals, err := c.index.Route(ctx, c.req, passed)
 	if err != nil {
 		return unable("policy", "evaluate rules", err)
 	}
-	for i, o := range c.alive {
-		switch v := verdicts[i]; {
-		case len(v.Rule) > 0:
-			o.fall("rule", v.Rule...)
-		case len(v.Security) > 0:
-			o.fall("security", v.Security...)
+	defer refusals.Release()
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.outcome != eligible {
+			continue
+		}
+		switch {
+		case refusals.Rule.Has(e.slot):
+			e.outcome = "rule"
+		case refusals.Security.Has(e.slot):
+			e.outcome = "security"
+		default:
+			continue
+		}
+		if e.reasons, err = refusals.Reasons(e.slot); err != nil {
+			return unable("policy", "explain the refusal of "+e.id, err)
 		}
 	}
-	c.bury()
 	return nil
 }
 
 // limit takes out whom the request's hard limits exclude.
 func (c *choice) limit() {
-	for _, o := range c.alive {
-		switch promised := proof.PromisedLatency(o.service.Message()); {
-		case !o.price.WithinBudget(c.req.Budget):
-			o.fall("budget", overBudget(o.price, c.req.Budget))
-		case c.req.MaxLatencyMs != nil && (promised == nil || *promised > *c.req.MaxLatencyMs):
-			o.fall("latency", tooSlow(promised, *c.req.MaxLatencyMs))
+	effort := newEffort(c.req.Intent)
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.outcome != eligible {
+			continue
+		}
+		e.price = e.pricing.estimate(&effort)
+		switch {
+		case !e.price.WithinBudget(c.req.Budget):
+			e.fall("budget", overBudget(e.price, c.req.Budget))
+		case c.req.MaxLatencyMs != nil && !(e.promised <= *c.req.MaxLatencyMs): // which no promise is not, either
+			e.fall("latency", tooSlow(e.profile, *c.req.MaxLatencyMs))
 		}
 	}
-	c.bury()
 }
 
-func (o *option) fall(outcome string, reasons ...*caiov1.Reason) {
-	o.Outcome, o.Reasons = outcome, reasons
-}
-
-// bury takes those that fell from alive.
-func (c *choice) bury() {
-	c.alive = slices.DeleteFunc(c.alive, func(o *option) bool { return o.Outcome != "eligible" })
-}
-
-// optimize scores those that are left and puts the best first.
+// optimize scores those that are left and ranks them.
 func (c *choice) optimize() error {
-	for _, o := range c.alive {
-		o.past = c.past(o.ServiceId)
+	for i := range c.entries {
+		if e := &c.entries[i]; e.outcome == eligible {
+			e.past = c.past(e.id)
+		}
 	}
 	scale := c.scale()
-	ranked := make([]proof.Scored, len(c.alive))
-	for i, o := range c.alive {
-		o.History = o.past.message()
-		terms := scale.terms(o)
-		score, err := terms.Score()
-		if err != nil {
-			return fail("INTERNAL", "decide", "score "+o.ServiceId, err)
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.outcome != eligible {
+			continue
 		}
-		o.Score, o.Terms = &score, terms.Map()
-		ranked[i] = proof.Scored{Service: o.ServiceId, Score: score, Terms: &terms}
+		e.terms = scale.terms(e)
+		var err error
+		if e.score, err = e.terms.Score(); err != nil {
+			return fail("INTERNAL", "decide", "score "+e.id, err)
+		}
+		c.ranked = append(c.ranked, proof.Scored{Service: e.id, Score: e.score, Terms: &e.terms})
 	}
-	proof.Rank(ranked, c.out.Seed)
-	for _, candidate := range ranked {
-		c.out.Ranking = append(c.out.Ranking, candidate.Service)
-	}
-	c.prove(ranked)
+	proof.Rank(c.ranked, c.seed)
 	return nil
-}
-
-// prove adds the proofs, in the order of the steps, about the service chosen, or that there is none.
-func (c *choice) prove(ranked []proof.Scored) {
-	if len(ranked) == 0 {
-		c.out.Proofs = []*caiov1.Proof{proof.NobodyLeft(c.out.Candidates, c.out.Unlisted)}
-		return
-	}
-	i := slices.IndexFunc(c.alive, func(o *option) bool { return o.ServiceId == ranked[0].Service })
-	chosen := c.alive[i]
-	chosen.Outcome = "selected"
-	c.out.ServiceId = chosen.ServiceId
-	m := chosen.service.Message()
-	c.out.Guarantees = m.GetGuarantees()
-	c.out.Proofs = append(c.out.Proofs, proof.Match(m, c.req))
-	c.out.Proofs = append(c.out.Proofs, proof.NoRefusal(m.ServiceId, c.Policies.Digest(), c.digest, chosen.service.Digest(),
-		c.Policies.Len()))
-	c.out.Proofs = append(c.out.Proofs, proof.Security(m, c.req.Principal, c.req.Data)...)
-	c.out.Proofs = append(c.out.Proofs, proof.Affordable(m.ServiceId, chosen.price, c.req.Budget), proof.Fast(m, c.req.MaxLatencyMs),
-		proof.Optimum(ranked, c.out.Seed), proof.Composed(m, c.out.Guarantees))
-}
-
-// conclude names the inputs and, where nobody is left, says why.
-func (c *choice) conclude() {
-	c.out.Inputs = &caiov1.Inputs{
-		Request:       c.digest,
-		Registry:      c.Registry.Digest(),
-		Policies:      c.Policies.Digest(),
-		Configuration: proof.ObjectiveDigest(),
-	}
-	var past []byte
-	for _, o := range c.alive { // sorted by id, as the candidates are
-		past = o.past.appendDigested(past, o.ServiceId)
-	}
-	c.out.Inputs.History = schema.Digest(past)
-	if c.out.ServiceId == "" {
-		c.out.Error = c.nobody()
-	}
 }

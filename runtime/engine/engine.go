@@ -43,6 +43,7 @@ type Options struct {
 	Schema   *contract.Schema // by which contracts were validated
 	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
+	PolicyEngine   policy.Engine    // how policies are evaluated; empty: policy.Factored
 	Now            func() time.Time // nil: time.Now
 	Rand           io.Reader        // of trace ids; nil: crypto/rand
 	Logger         *slog.Logger     // nil: discarded
@@ -72,6 +73,9 @@ func New(opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.PolicyEngine == "" {
+		opts.PolicyEngine = policy.Factored
+	}
 	if opts.ExecuteTimeout == 0 {
 		opts.ExecuteTimeout = 2 * time.Minute
 	}
@@ -81,7 +85,7 @@ func New(opts Options) (*Engine, error) {
 	for service := range opts.Registry.All() {
 		opts.History.begin(service.ID())
 	}
-	snapshot, err := NewSnapshot(opts.Registry, opts.Policies, opts.Adapters)
+	snapshot, err := NewSnapshot(opts.Registry, opts.Policies, opts.PolicyEngine, opts.Adapters)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/store"
 	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -94,6 +95,24 @@ func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts .
 		must(err)
 	}
 	return h
+}
+
+// Decide is the engine's, with the decision decoded.
+func (h *house) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
+	answer, err := h.Engine.Decide(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Decoded(answer)
+}
+
+// Orchestrate is the engine's, with the decision decoded.
+func (h *house) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest, emit engine.Emit) (*caiov1.OrchestrateResponse, error) {
+	answer, err := h.Engine.Orchestrate(ctx, in, emit)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Decoded(answer)
 }
 
 func (h *house) parse(t testing.TB, source string) *contract.Contract {

@@ -13,12 +13,16 @@ type scale struct {
 
 func (c *choice) scale() scale {
 	var s scale
-	for _, o := range c.alive {
-		if o.price.Known {
-			s.cost = max(s.cost, o.price.Cost)
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.outcome != eligible {
+			continue
 		}
-		if promised := proof.PromisedLatency(o.service.Message()); promised != nil {
-			s.latency = max(s.latency, o.past.latency(*promised))
+		if e.price.Known {
+			s.cost = max(s.cost, e.price.Cost)
+		}
+		if e.promises() {
+			s.latency = max(s.latency, e.past.latency(e.promised))
 		}
 	}
 	if c.req.Budget != nil {
@@ -30,7 +34,7 @@ func (c *choice) scale() scale {
 	return s
 }
 
-// terms returns the terms of the objective for o, each in [0, 1]:
+// terms returns the terms of the objective for e, each in [0, 1]:
 //
 //	guarantee    mean of the promised accuracy and availability; what is not promised counts as 0
 //	cost         estimated cost as a share of the scale; an unknown cost counts as the whole
@@ -41,23 +45,21 @@ func (c *choice) scale() scale {
 //	reliability  share of past executions that neither failed nor broke a guarantee, each counted by its age, and one
 //	             success counted in advance: (requests - failures + 1) / (requests + 1)
 //	risk         how far from the caller data travels: on_device 0, local 1/4, region 1/2, cloud 1; halved if encrypted
-func (s scale) terms(o *option) proof.Terms {
-	m := o.service.Message()
-	cost := 1.0
-	if o.price.Known {
-		cost = share(o.price.Cost, s.cost)
+func (s scale) terms(e *entry) proof.Terms {
+	cost, latency := 1.0, 1.0
+	if e.price.Known {
+		cost = share(e.price.Cost, s.cost)
 	}
-	latency := 1.0
-	if promised := proof.PromisedLatency(m); promised != nil {
-		latency = share(o.past.latency(*promised), s.latency)
+	if e.promises() {
+		latency = share(e.past.latency(e.promised), s.latency)
 	}
 	return proof.Terms{
-		(promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2,
+		e.guarantee,
 		1 - cost,
 		1 - latency,
-		(o.past.Requests - o.past.Failures + 1) / (o.past.Requests + 1),
+		(e.past.Requests - e.past.Failures + 1) / (e.past.Requests + 1),
 		cost,
-		risk(m.GetPrivacy()),
+		e.risk,
 		latency,
 	}
 }

@@ -319,7 +319,7 @@ func TestEveryDecisionIsWhatAPlainReadingOfTheSpecificationGives(t *testing.T) {
 		for _, twins := range pool[:d.IntN(10)] {
 			services = append(services, twins[:1+d.IntN(2)]...)
 		}
-		snapshot, err := engine.NewSnapshot(contract.NewRegistry(services...), set, nil)
+		snapshot, err := engine.NewSnapshot(contract.NewRegistry(services...), set, policy.Factored, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

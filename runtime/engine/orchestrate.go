@@ -20,7 +20,8 @@ import (
 // Emit hands a piece of a streamed result to the caller. An error ends the execution.
 type Emit func(*caiov1.Delta) error
 
-// Decide decides, records the decision as a trace, and executes nothing.
+// Decide decides, records the decision as a trace, and executes nothing. The answer carries the decision undecoded: it is
+// sent as it is, and schema.Decoded reads it.
 func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
 	w, err := e.begin(in.GetRequest())
 	if err != nil {
@@ -30,7 +31,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
-	w.trace.Decision = decision
+	w.decided(decision)
 	status := "decided"
 	if decision.Error != nil {
 		status = "refused"
@@ -38,11 +39,13 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	if err := w.end(ctx, status, nil); err != nil {
 		return nil, err
 	}
-	return &caiov1.DecideResponse{TraceId: w.trace.TraceId, Decision: decision}, nil
+	response := &caiov1.DecideResponse{TraceId: w.trace.TraceId}
+	decision.enter(response, decisionOfDecide)
+	return response, nil
 }
 
 // Orchestrate decides, executes, checks the guarantees, and answers once the trace is durable. emit receives a streamed
-// result piece by piece; nil asks for no stream. A candidate that fails, or breaks a guarantee whose reaction is
+// result piece by piece; nil asks for no stream. A decision that was asked for is carried as Decide does. A candidate that fails, or breaks a guarantee whose reaction is
 // fallback, makes way for the next, unless a piece was already handed out. Cancelling ctx stops the execution; the trace
 // is written all the same.
 func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest, emit Emit) (*caiov1.OrchestrateResponse, error) {
@@ -54,11 +57,9 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
-	w.trace.Decision = decision
-	if refusal := decision.Error; refusal != nil {
-		err := &Error{proto.CloneOf(refusal), nil}
-		err.Detail.Candidates = decision.Candidates
-		return nil, w.end(ctx, "refused", err)
+	w.decided(decision)
+	if decision.Error != nil {
+		return nil, w.end(ctx, "refused", decision.refusal())
 	}
 	result, err := w.execute(ctx, slices.Values(decision.Ranking), emit)
 	if err != nil {
@@ -72,7 +73,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 		Attempts: w.trace.Attempts, DurationMs: w.trace.DurationMs,
 	}
 	if in.GetExplain() {
-		response.Decision = decision
+		decision.enter(response, decisionOfOrchestrate)
 	}
 	return response, nil
 }
@@ -92,6 +93,13 @@ type walk struct {
 	req      *caiov1.Request // complete
 	start    time.Time
 	trace    *caiov1.Trace
+	decision *Decision // nil until there is one
+}
+
+// decided puts what was decided into the trace.
+func (w *walk) decided(d *Decision) {
+	w.decision = d
+	d.enter(w.trace, decisionOfTrace)
 }
 
 func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
@@ -114,9 +122,10 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 	var failure *Error
 	if cause != nil {
 		failure = asError(cause)
+		candidates := failure.Detail.Candidates // they stand in the decision
+		failure.Detail.Candidates = nil
 		t.Error = proto.CloneOf(failure.Detail)
-		t.Error.Candidates = nil // they stand in the decision
-		failure.Detail.TraceId = t.TraceId
+		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
 	// The caller may have left; what happened is recorded nevertheless.
 	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t); err != nil {
@@ -217,8 +226,8 @@ func failed(a *caiov1.Attempt, err *Error) *Error {
 // check holds what came back against the guarantees. A violation always counts against the service; whether the result
 // is kept is the policy's to say.
 func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, sent bool) (*caiov1.Result, bool, *Error) {
-	service, _ := w.snapshot.Registry.Get(a.ServiceId)
-	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.facts[service.Contract], outcome.Result, outcome.Observed)
+	slot, _ := w.snapshot.Registry.Slot(a.ServiceId)
+	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.profiles[slot].facts, outcome.Result, outcome.Observed)
 	if err != nil && ctx.Err() == context.Canceled {
 		return nil, false, canceled(a, unable("guarantee", "evaluate guarantees", err))
 	}
@@ -255,7 +264,7 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 func (w *walk) why() string {
 	attempts := w.trace.Attempts
 	if len(attempts) == 1 {
-		return why(w.trace.Decision)
+		return w.decision.why()
 	}
 	var fell []string
 	for _, a := range attempts[:len(attempts)-1] {

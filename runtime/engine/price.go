@@ -9,32 +9,83 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// estimate returns what contract c asks for one execution of intent, before it is known how many tokens it takes.
+// pricing is what a contract asks for an execution. The zero value asks for nothing that is known.
+type pricing struct {
+	stated              bool // a cost is stated
+	currency            string
+	perRequest, in, out float64 // in, out: a token
+	most                float64 // tokens that the contract allows in an answer; NaN: it does not say
+}
+
+func newPricing(c *caiov1.Contract) pricing {
+	cost, token := c.GetCost(), c.GetCost().GetPerToken()
+	p := pricing{
+		stated:     cost != nil && cost.PerRequest != nil || token != nil && (token.In != nil || token.Out != nil),
+		currency:   cost.GetCurrency(),
+		perRequest: cost.GetPerRequest(), in: token.GetIn(), out: token.GetOut(), most: math.NaN(),
+	}
+	if limits := c.GetConstraints(); limits != nil && limits.MaxTokensPerRequest != nil {
+		p.most = float64(*limits.MaxTokensPerRequest)
+	} else if limits != nil && limits.ContextLength != nil {
+		p.most = float64(*limits.ContextLength)
+	}
+	return p
+}
+
+// An effort is how much a request's intent asks of whoever executes it.
+type effort struct {
+	read      float64 // tokens
+	generates bool    // the answer is text of its own
+	most      float64 // tokens that the request allows in the answer; NaN: it does not say
+}
+
+func newEffort(intent *caiov1.Intent) effort {
+	e := effort{most: math.NaN()}
+	if intent == nil {
+		return e
+	}
+	e.read = math.Ceil(float64(proto.Size(intent)) / 4)
+	var allowed *int32
+	switch body := intent.GetBody().(type) {
+	case *caiov1.Intent_Chat:
+		e.generates, allowed = true, body.Chat.MaxTokens
+	case *caiov1.Intent_Code:
+		e.generates, allowed = true, body.Code.MaxTokens
+	}
+	if allowed != nil {
+		e.most = float64(*allowed)
+	}
+	return e
+}
+
+// estimate returns what p asks for one execution of e, before it is known how many tokens it takes.
 //
 // Tokens read are taken as a quarter of the intent's bytes, the usual rule of thumb. Tokens written are what the
 // request allows (max_tokens), else what the contract allows (max_tokens_per_request, context_length): a budget is a
 // hard limit, so an answer of unbounded length has no known price. Intents that do not generate text write none. A price
 // that float64 cannot hold is not known either: one absurd contract must not make a decision of all others unreadable.
-func estimate(c *caiov1.Contract, intent *caiov1.Intent) proof.Price {
-	price := proof.Price{Currency: c.GetCost().GetCurrency()}
-	cost, token := c.GetCost(), c.GetCost().GetPerToken()
-	if (cost == nil || cost.PerRequest == nil) && (token == nil || token.In == nil && token.Out == nil) {
+func (p *pricing) estimate(e *effort) proof.Price {
+	price := proof.Price{Currency: p.currency}
+	if !p.stated {
 		price.Unknown = "the contract states no cost"
 		return price
 	}
-	price.Cost = cost.GetPerRequest()
-	if token.GetIn() > 0 && intent != nil {
-		price.InputTokens = math.Ceil(float64(proto.Size(intent)) / 4)
-		price.Cost += float64(token.GetIn() * price.InputTokens)
+	price.Cost = p.perRequest
+	if p.in > 0 && e.read > 0 {
+		price.InputTokens = e.read
+		price.Cost += float64(p.in * e.read)
 	}
-	if token.GetOut() > 0 {
-		written, bounded := outputTokens(c.GetConstraints(), intent)
-		if !bounded {
+	if p.out > 0 && e.generates {
+		written := e.most
+		if math.IsNaN(written) {
+			written = p.most
+		}
+		if math.IsNaN(written) {
 			price.Unknown = "the answer's length is not bounded: set max_tokens in the intent"
 			return price
 		}
 		price.OutputTokens = written
-		price.Cost += float64(token.GetOut() * written)
+		price.Cost += float64(p.out * written)
 	}
 	if math.IsInf(price.Cost, 0) {
 		price.Cost, price.Unknown = 0, "the price is beyond every number"
@@ -42,23 +93,4 @@ func estimate(c *caiov1.Contract, intent *caiov1.Intent) proof.Price {
 	}
 	price.Known = true
 	return price
-}
-
-// outputTokens returns how many tokens an answer to intent may have at most, and whether there is such a bound.
-func outputTokens(c *caiov1.Constraints, intent *caiov1.Intent) (float64, bool) {
-	var allowed *int32
-	switch body := intent.GetBody().(type) {
-	case *caiov1.Intent_Chat:
-		allowed = body.Chat.MaxTokens
-	case *caiov1.Intent_Code:
-		allowed = body.Code.MaxTokens
-	default:
-		return 0, true
-	}
-	for _, limit := range []*int32{allowed, c.MaxTokensPerRequest, c.ContextLength} {
-		if limit != nil {
-			return float64(*limit), true
-		}
-	}
-	return 0, false
 }

@@ -3,8 +3,7 @@ package engine
 import (
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -55,26 +54,21 @@ func RecordedPast(d *caiov1.Decision) Past {
 	return func(service string) Record { return records[service] }
 }
 
-// message returns r as a decision shows it. What is zero is absent, but for the counts that every history has.
-func (r *Record) message() *caiov1.History {
-	h := &caiov1.History{
-		Requests: r.Requests, Failures: r.Failures, Violations: known(r.Violations),
-		P50LatencyMs: known(r.P50), P95LatencyMs: known(r.P95), P99LatencyMs: known(r.P99),
-	}
+// write writes r as a decision shows it, a History. What is zero is absent, but for the counts that every history has.
+func (r *Record) write(w *wire.Writer) {
 	if r.Currency != "" {
-		h.MeanCost, h.Currency = proto.Float64(r.MeanCost), proto.String(r.Currency)
+		w.String(8, r.Currency)
+		w.PresentDouble(7, r.MeanCost)
 	}
-	return h
+	w.Double(6, r.P99)
+	w.Double(5, r.P95)
+	w.Double(4, r.P50)
+	w.Double(3, r.Violations)
+	w.Double(2, r.Failures)
+	w.Double(1, r.Requests)
 }
 
-func known(n float64) *float64 {
-	if n == 0 {
-		return nil
-	}
-	return &n
-}
-
-// recorded is the inverse of message.
+// recorded is the inverse of write.
 func recorded(h *caiov1.History) Record {
 	return Record{
 		Requests: h.GetRequests(), Failures: h.GetFailures(), Violations: h.GetViolations(),

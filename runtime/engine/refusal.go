@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -37,34 +36,36 @@ func step(outcome string) int {
 // nobody says at which step the last candidates fell and why.
 func (c *choice) nobody() *caiov1.Error {
 	last := 0
-	for _, candidate := range c.out.Candidates {
-		last = max(last, step(candidate.Outcome))
+	for i := range c.entries {
+		last = max(last, step(c.entries[i].outcome))
+	}
+	if last == 0 {
+		return &caiov1.Error{Code: funnel[0].code, Stage: funnel[0].outcome, Message: c.nobodyOffers(), Hint: funnel[0].hint}
 	}
 	var said []string
-	for _, candidate := range c.out.Candidates {
-		if step(candidate.Outcome) == last && last > 0 {
-			said = append(said, candidate.ServiceId+": "+messages(candidate.Reasons))
+	fell := 0
+	for i := range c.entries {
+		if e := &c.entries[i]; e.outcome == funnel[last].outcome {
+			if fell++; len(said) < most {
+				said = append(said, e.id+": "+messages(e.reasons))
+			}
 		}
 	}
 	message := fmt.Sprintf("no service can serve: of %d in the registry the last %s fell at the step %q: %s",
-		c.considered(), count(len(said)), funnel[last].outcome, enumerate(said))
-	if last == 0 {
-		message = c.nobodyOffers()
-	}
+		c.considered(), count(fell), funnel[last].outcome, enumerateFirst(said, fell))
 	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: funnel[last].hint}
 }
 
 // considered counts the services that were looked at, or left aside because they offer nothing of what is asked.
-func (c *choice) considered() int { return len(c.out.Candidates) + int(c.out.Unlisted) }
+func (c *choice) considered() int { return len(c.entries) + int(c.unlisted) }
 
 func (c *choice) nobodyOffers() string {
 	if len(c.req.Capabilities) == 0 {
 		return "there is no service"
 	}
 	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
-	visible := c.visible(c.Registry, c.req.Principal)
 	for _, asked := range c.req.Capabilities {
-		if near := c.Registry.NearestCapability(asked, visible); near != "" && near != asked {
+		if near := c.Registry.NearestCapability(asked, c.visible); near != "" && near != asked {
 			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)
 		}
 	}
@@ -86,13 +87,19 @@ func count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// enumerate joins at most the first few, so that an error stays readable when thousands fell; all are in the trace.
-func enumerate(said []string) string {
-	const most = 5
-	if len(said) > most {
-		said = append(slices.Clip(said[:most]), fmt.Sprintf("and %d more", len(said)-most))
+// most is how many candidates an error names, so that it stays readable when thousands fell; all are in the trace.
+const most = 5
+
+// enumerate joins at most the first few.
+func enumerate(said []string) string { return enumerateFirst(said[:min(len(said), most)], len(said)) }
+
+// enumerateFirst joins what is said of the first, and counts the rest of all.
+func enumerateFirst(said []string, all int) string {
+	joined := strings.Join(said, " | ")
+	if all > len(said) {
+		joined += fmt.Sprintf(" | and %d more", all-len(said))
 	}
-	return strings.Join(said, " | ")
+	return joined
 }
 
 func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
@@ -116,39 +123,29 @@ func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
 // decimal writes n without an exponent, as prices are read.
 func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-func tooSlow(promised *float64, limit float64) *caiov1.Reason {
+func tooSlow(p *profile, limit float64) *caiov1.Reason {
 	facts := map[string]*structpb.Value{"request.max_latency_ms": structpb.NewNumberValue(limit)}
 	message := "the contract promises no latency"
-	if promised != nil {
-		message = fmt.Sprintf("promised latency %s ms is over the cap of %s ms", decimal(*promised), decimal(limit))
-		facts["service.guarantees.latency.bound.max"] = structpb.NewNumberValue(*promised)
+	if p.promises() {
+		message = fmt.Sprintf("promised latency %s ms is over the cap of %s ms", decimal(p.promised), decimal(limit))
+		facts["service.guarantees.latency.bound.max"] = structpb.NewNumberValue(p.promised)
 	}
 	return &caiov1.Reason{Rule: "request.max_latency_ms", Message: message, Facts: &structpb.Struct{Fields: facts}}
 }
 
 // why says in one sentence what speaks for the service chosen.
-func why(d *caiov1.Decision) string {
-	if len(d.Ranking) == 1 {
-		fallen := len(d.Candidates) - 1
-		if fallen == 0 {
-			return "the only service that offers it"
-		}
-		fell := map[string]int{}
-		for _, candidate := range d.Candidates {
-			fell[candidate.Outcome]++
-		}
-		var parts []string
-		for i := range funnel {
-			if n := fell[funnel[i].outcome]; n > 0 {
-				parts = append(parts, fmt.Sprintf("%d by %s", n, funnel[i].outcome))
-			}
-		}
-		return fmt.Sprintf("the only one left of %d: %s fell", len(d.Candidates), strings.Join(parts, ", "))
+func (d *Decision) why() string {
+	if len(d.Ranking) > 1 {
+		return fmt.Sprintf("best score of %d, %.3f before %s's %.3f", len(d.Ranking), d.tally.best, d.Ranking[1], d.tally.second)
 	}
-	scores := map[string]float64{}
-	for _, candidate := range d.Candidates {
-		scores[candidate.ServiceId] = candidate.GetScore()
+	if d.tally.candidates == 1 {
+		return "the only service that offers it"
 	}
-	second := d.Ranking[1]
-	return fmt.Sprintf("best score of %d, %.3f before %s's %.3f", len(d.Ranking), scores[d.ServiceId], second, scores[second])
+	var parts []string
+	for i, n := range d.tally.fell {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d by %s", n, funnel[i].outcome))
+		}
+	}
+	return fmt.Sprintf("the only one left of %d: %s fell", d.tally.candidates, strings.Join(parts, ", "))
 }

@@ -3,40 +3,52 @@ package engine
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// complete returns a copy of req in which everything is present that policies may read without asking: data,
-// constraints, principal, context, the defaults of match, currency and the intent's type. now is the request's time
-// where the caller set none; zero: it stays without, as nothing may be decided by a clock.
+// complete returns req with everything present that policies may read without asking: data, constraints, principal,
+// context, the defaults of match, currency and the intent's type. now is the request's time where the caller set none;
+// zero: it stays without, as nothing may be decided by a clock. What is there already is shared with req, and both must
+// stay unchanged from here on.
 func complete(req *caiov1.Request, now time.Time) *caiov1.Request {
-	out := proto.CloneOf(req)
+	// One piece of memory for all that is commonly absent.
+	var made struct {
+		request     caiov1.Request
+		data        caiov1.Data
+		constraints caiov1.Demands
+		principal   caiov1.Principal
+		context     caiov1.Context
+		time        timestamppb.Timestamp
+	}
+	out := &made.request
+	shareRequest(out, req)
 	if out.Match == "" {
 		out.Match = "all"
 	}
 	if out.Data == nil {
-		out.Data = &caiov1.Data{}
+		out.Data = &made.data
 	}
 	if out.Constraints == nil {
-		out.Constraints = &caiov1.Demands{}
+		out.Constraints = &made.constraints
 	}
 	if out.Principal == nil {
-		out.Principal = &caiov1.Principal{}
+		out.Principal = &made.principal
 	}
-	if out.Context == nil {
-		out.Context = &caiov1.Context{}
-	}
-	if out.Context.Time == nil && !now.IsZero() {
-		out.Context.Time = timestamppb.New(now)
+	if given := out.Context; given == nil || given.Time == nil {
+		made.context.Priority, made.context.RequestId, made.context.Attributes = given.GetPriority(), given.GetRequestId(), given.GetAttributes()
+		out.Context = &made.context
+		if !now.IsZero() {
+			made.time.Seconds, made.time.Nanos = now.Unix(), int32(now.Nanosecond())
+			out.Context.Time = &made.time
+		}
 	}
 	if out.Budget != nil && out.Budget.Currency == "" {
-		out.Budget.Currency = "USD"
+		out.Budget = &caiov1.Budget{MaxCost: out.Budget.MaxCost, Currency: "USD"}
 	}
 	if out.Intent != nil && out.Intent.Type == "" {
-		out.Intent.Type = bodyName(out.Intent)
+		out.Intent = &caiov1.Intent{Type: bodyName(out.Intent), Domain: out.Intent.Domain, Body: out.Intent.Body}
 	}
 	return out
 }
@@ -55,12 +67,19 @@ func withoutBody(req *caiov1.Request) *caiov1.Request {
 	if req.Intent.GetBody() == nil {
 		return req
 	}
-	intent := &caiov1.Intent{Type: req.Intent.Type, Domain: req.Intent.Domain}
-	// A shallow copy: both stay unchanged from here on.
-	out := &caiov1.Request{
-		Capabilities: req.Capabilities, Match: req.Match, Guarantees: req.Guarantees, Constraints: req.Constraints,
-		Budget: req.Budget, MaxLatencyMs: req.MaxLatencyMs, Data: req.Data, Intent: intent, Principal: req.Principal,
-		Context: req.Context,
-	}
+	out := &caiov1.Request{}
+	shareRequest(out, req)
+	out.Intent = &caiov1.Intent{Type: req.Intent.Type, Domain: req.Intent.Domain}
 	return out
+}
+
+// shareRequest gives out everything that req has. A message cannot be copied as a struct, and a clone would copy the
+// payload, which may be large.
+func shareRequest(out, req *caiov1.Request) {
+	out.Capabilities, out.Match, out.Guarantees, out.Constraints = req.GetCapabilities(), req.GetMatch(), req.GetGuarantees(), req.GetConstraints()
+	out.Data, out.Intent, out.Principal, out.Context = req.GetData(), req.GetIntent(), req.GetPrincipal(), req.GetContext()
+	out.Budget, out.Field = req.GetBudget(), req.GetField()
+	if req != nil {
+		out.MaxLatencyMs = req.MaxLatencyMs
+	}
 }

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"fmt"
-	"maps"
+	"slices"
+	"sync"
 
 	"github.com/smarthausgroup/caio/runtime/adapter"
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/policy"
+	"github.com/smarthausgroup/caio/runtime/proof"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
 // Snapshot is one state of everything that decides. It is immutable: a change makes a new one.
@@ -15,40 +18,70 @@ type Snapshot struct {
 	Policies *policy.Set
 	Adapters *adapter.Catalog // nil where nothing is executed
 
-	facts map[*contract.Contract]*policy.Facts // of every contract in Registry
+	index    *policy.Index // Policies prepared over Registry's slots
+	profiles []*profile    // by slot of Registry; nil: free
+	shared   *shared
 }
 
-// NewSnapshot prepares registry's contracts for policies. Adapters may be nil if nothing is to be executed.
-func NewSnapshot(registry *contract.Registry, policies *policy.Set, adapters *adapter.Catalog) (*Snapshot, error) {
-	s := &Snapshot{registry, policies, adapters, make(map[*contract.Contract]*policy.Facts, registry.Len())}
-	for service := range registry.All() {
-		facts, err := policy.NewFacts(service.JSON())
+// shared is what all snapshots of one house have in common.
+type shared struct {
+	objective     []byte // fields objective and coefficients of every Decision, serialized
+	configuration string // digest of the objective
+	memory        sync.Pool
+}
+
+// NewSnapshot prepares registry's contracts for policies, which engine evaluates. Adapters may be nil if nothing is to be
+// executed.
+func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine policy.Engine, adapters *adapter.Catalog) (*Snapshot, error) {
+	constant, err := deterministic.Marshal(&caiov1.Decision{Objective: proof.Objective, Coefficients: proof.Coefficients()})
+	if err != nil {
+		return nil, fmt.Errorf("write the objective: %w", err)
+	}
+	s := &Snapshot{
+		Registry: registry, Policies: policies, Adapters: adapters, profiles: make([]*profile, registry.Slots()),
+		shared: &shared{objective: constant, configuration: proof.ObjectiveDigest()},
+	}
+	s.shared.memory.New = func() any { return &memory{} }
+	facts := make([]*policy.Facts, registry.Slots())
+	for slot := range registry.Live().All() {
+		p, err := newProfile(registry.Service(slot))
 		if err != nil {
-			return nil, fmt.Errorf("prepare contract %s: %w", service.ID(), err)
+			return nil, err
 		}
-		s.facts[service.Contract] = facts
+		s.profiles[slot], facts[slot] = p, p.facts
+	}
+	if s.index, err = policy.NewIndex(policies, engine, facts); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
 // with returns the snapshot in which service is registered, in place of an older contract of the same id.
 func (s *Snapshot) with(service *contract.Service) (*Snapshot, error) {
-	facts, err := policy.NewFacts(service.JSON())
+	p, err := newProfile(service)
 	if err != nil {
-		return nil, fmt.Errorf("prepare contract %s: %w", service.ID(), err)
+		return nil, err
 	}
-	next := s.without(service.ID())
+	next := *s
 	next.Registry = s.Registry.With(service)
-	next.facts[service.Contract] = facts
-	return next, nil
+	slot, _ := next.Registry.Slot(service.ID())
+	next.profiles = make([]*profile, next.Registry.Slots())
+	copy(next.profiles, s.profiles)
+	next.profiles[slot] = p
+	next.index = s.index.With(slot, p.facts)
+	return &next, nil
 }
 
 // without returns the snapshot in which id is not registered.
 func (s *Snapshot) without(id string) *Snapshot {
-	next := &Snapshot{s.Registry, s.Policies, s.Adapters, maps.Clone(s.facts)}
-	if old, ok := s.Registry.Get(id); ok {
-		next.Registry = s.Registry.Without(id)
-		delete(next.facts, old.Contract)
+	slot, there := s.Registry.Slot(id)
+	if !there {
+		return s
 	}
-	return next
+	next := *s
+	next.Registry = s.Registry.Without(id)
+	next.profiles = slices.Clone(s.profiles)
+	next.profiles[slot] = nil
+	next.index = s.index.With(slot, nil)
+	return &next
 }

@@ -41,14 +41,11 @@ func (w *Writer) Reset() { w.at = len(w.buf) }
 // Len returns how many bytes there are: the mark of what is written next.
 func (w *Writer) Len() int { return len(w.buf) - w.at }
 
-// Cap returns how many bytes fit before w needs more memory.
-func (w *Writer) Cap() int { return len(w.buf) }
-
 // Bytes returns what was written. It is w's own and changes with the next write or Reset.
 func (w *Writer) Bytes() []byte { return w.buf[w.at:] }
 
-// Since returns what was written since mark, as Bytes does.
-func (w *Writer) Since(mark int) []byte { return w.buf[w.at : len(w.buf)-mark] }
+// Between returns what was written between the marks from and to, as Bytes does.
+func (w *Writer) Between(from, to int) []byte { return w.buf[len(w.buf)-to : len(w.buf)-from] }
 
 // space makes room for n bytes and returns it, to be filled.
 func (w *Writer) space(n int) []byte {
