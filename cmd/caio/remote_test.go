@@ -15,13 +15,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // remoteCommands are what scripts about a running server need beyond the built-in commands.
 //
-//	server [FLAG...]   runs `caio serve` on a free port until the script ends; $CAIO_SERVER is its address
+//	server [FLAG...]   runs `caio serve` on a free port until the script ends; $CAIO_SERVER is its address. Once more: stops
+//	                   it and starts it again on the same data
 //	upstream           runs a service that detects languages and chats; $UPSTREAM is its address
 //	expand FILE...     replaces $NAME in files by what the environment holds
 //	exits CODE ARG...  runs caio and expects that exit code
@@ -33,9 +35,16 @@ func remoteCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
+// serverKey is where a script keeps what ends its server.
+type serverKey struct{}
+
 func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: server [FLAG...]")
+	}
+	end := ts.Value(serverKey{}).(*func())
+	if *end != nil {
+		(*end)()
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
@@ -52,7 +61,7 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 		defer close(drained)
 		_, _ = io.Copy(rest, logs)
 	}()
-	ts.Defer(func() {
+	*end = sync.OnceFunc(func() {
 		stop()
 		got := <-code
 		<-drained
@@ -60,6 +69,7 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("server ended with exit code %d:\n%s", got, rest)
 		}
 	})
+	ts.Defer(*end)
 	if addr == "" {
 		stop()
 		<-drained

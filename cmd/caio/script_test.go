@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("REPO", repository)
+			env.Values[serverKey{}] = new(func())
 			return nil
 		},
 	})

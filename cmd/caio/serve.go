@@ -94,6 +94,9 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	var down closers
 	defer func() { err = errors.Join(err, down.close()) }()
 
+	if o.halfLife < engine.MinHalfLife {
+		return fmt.Errorf("--history-half-life %v: must be at least %v", o.halfLife, engine.MinHalfLife)
+	}
 	set, err := o.policies.load()
 	if err != nil {
 		return o.policies.explain(err)
@@ -210,9 +213,6 @@ func (o *serveOptions) loadSecrets() (gateway.SecretSet, error) {
 
 // history loads what is remembered of services, and keeps it until the house is taken down.
 func (o *serveOptions) history(ctx context.Context, st *store.Store, log *slog.Logger, down *closers) (*engine.History, error) {
-	if o.halfLife < engine.MinHalfLife {
-		return nil, fmt.Errorf("--history-half-life %v: must be at least %v", o.halfLife, engine.MinHalfLife)
-	}
 	history, rejected, err := engine.LoadHistory(ctx, st, o.halfLife, time.Now())
 	if err != nil {
 		return nil, err

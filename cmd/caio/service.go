@@ -200,13 +200,13 @@ func historyText(h *caiov1.History) string {
 		return "never executed"
 	}
 	round := func(f float64) string { return price(math.Round(f*100) / 100) }
-	parts := []string{fmt.Sprintf("%s executions, %s failed or broke a guarantee (%s broke one), counted by age",
+	parts := []string{fmt.Sprintf("executions %s, failures %s, of them violations %s, counted by age",
 		round(h.GetRequests()), round(h.GetFailures()), round(h.GetViolations()))}
 	if h.P50LatencyMs != nil {
 		parts = append(parts, fmt.Sprintf("p50 %s p95 %s p99 %s ms", round(h.GetP50LatencyMs()), round(h.GetP95LatencyMs()), round(h.GetP99LatencyMs())))
 	}
 	if h.MeanCost != nil {
-		parts = append(parts, fmt.Sprintf("%s %s on average", h.GetCurrency(), price(h.GetMeanCost())))
+		parts = append(parts, fmt.Sprintf("mean cost %s %s", h.GetCurrency(), price(h.GetMeanCost())))
 	}
 	return strings.Join(parts, "; ")
 }
