@@ -33,6 +33,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/store", "runtime/trace schema schema/gen/caio/v1", "stores what the columns define"},
 	{"runtime/engine", "runtime/adapter runtime/contract runtime/field runtime/gateway runtime/identity runtime/internal/bitset runtime/internal/wire runtime/policy runtime/proof runtime/store runtime/trace schema schema/gen/caio/v1",
 		"the straight line through all rooms below"},
+	{"runtime/engine/enginetest", "policies runtime/contract schema schema/gen/caio/v1", "what benchmarks decide among"},
 	{"runtime/server", "runtime/contract runtime/engine runtime/identity runtime/trace schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
 		"translates the API to the engine"},
 	{"cmd/caio", "policies runtime/adapter runtime/contract runtime/engine runtime/gateway runtime/identity runtime/policy runtime/proof runtime/server runtime/store runtime/trace schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
