@@ -34,7 +34,8 @@ type Workflow struct {
 	// smallest; availability, the product; determinism, if all do; latency, the sum along the longest path. What one step
 	// does not promise, the whole does not promise. Types of any other kind are promised only where there is one step.
 	Guarantees map[string]*Demand `protobuf:"bytes,3,rep,name=guarantees,proto3" json:"guarantees,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Hard limit on the estimated cost of all steps together; absent: none.
+	// Hard limit on the estimated cost of all steps together, and of each step that states no budget of its own; absent:
+	// none.
 	Budget *Budget `protobuf:"bytes,4,opt,name=budget,proto3" json:"budget,omitempty"`
 	// Hard limit on the latency that the steps promise along the longest path, in milliseconds, > 0; absent: none.
 	MaxLatencyMs *float64 `protobuf:"fixed64,5,opt,name=max_latency_ms,json=maxLatencyMs,proto3,oneof" json:"max_latency_ms,omitempty"`
