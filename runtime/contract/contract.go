@@ -3,11 +3,9 @@ package contract
 import (
 	"bytes"
 	"fmt"
-	"math"
-	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/smarthausgroup/caio/schema"
@@ -27,42 +25,76 @@ type Contract struct {
 	offeredText string
 }
 
+// newContract makes a contract of its normal form. source becomes the contract's own.
 func newContract(filename string, source []byte, message *caiov1.Contract) (*Contract, error) {
 	normal, err := schema.JSON(message)
 	if err != nil {
 		return nil, fmt.Errorf("write the normal form of %s: %w", filename, err)
 	}
+	return assemble(filename, source, normal, message), nil
+}
+
+func assemble(filename string, source, normal []byte, message *caiov1.Contract) *Contract {
 	offered := make([]string, len(message.GetCapabilities()))
 	for i, capability := range message.GetCapabilities() {
 		offered[i] = capability.GetType()
 	}
 	return &Contract{
-		message: message, json: normal, digest: schema.Digest(normal), source: bytes.Clone(source), filename: filename,
+		message: message, json: normal, digest: schema.Digest(normal), source: source, filename: filename,
 		offered: textList(offered), offeredText: strings.Join(offered, ", "),
-	}, nil
+	}
 }
 
-// Restore takes back a contract that was stored, without judging it again: normal is what JSON returned. It fails if
-// normal is not a normal form. Take it only where Schema.Digest is what it was; parse the source again elsewhere.
-func Restore(filename string, source, normal []byte) (*Contract, error) {
+// Stored is a contract as it is kept: what its methods of these names returned.
+type Stored struct {
+	Filename     string
+	Source, JSON []byte
+	// Message is the same normal form as JSON, a serialized caio.v1.Contract, which is read many times quicker. nil, as
+	// releases before it left it: JSON is read.
+	Message []byte
+}
+
+// Restore takes back a contract that was stored, without judging it again. It fails if JSON or Message is not a normal
+// form; that they are the same one is not looked at again. Take it only where Schema.Digest is what it was; parse the
+// source again elsewhere. The bytes of Source and JSON become the contract's own.
+func Restore(s Stored) (*Contract, error) {
 	message := &caiov1.Contract{}
-	if err := schema.ParseJSON(normal, message); err != nil {
-		return nil, fmt.Errorf("restore %s: %w", filename, err)
+	var err error
+	if s.Message != nil {
+		err = proto.Unmarshal(s.Message, message)
+	} else {
+		err = schema.ParseJSON(s.JSON, message)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("restore %s: %w", s.Filename, err)
 	}
 	if message.GetServiceId() == "" {
-		return nil, fmt.Errorf("restore %s: no service_id", filename)
+		return nil, fmt.Errorf("restore %s: no service_id", s.Filename)
 	}
 	if path := notFinite("", message.ProtoReflect()); path != "" {
-		return nil, fmt.Errorf("restore %s: %s is not a finite number", filename, path)
+		return nil, fmt.Errorf("restore %s: %s is not a finite number", s.Filename, path)
 	}
-	c, err := newContract(filename, source, message)
+	if s.Message != nil {
+		return assemble(s.Filename, s.Source, s.JSON, message), nil
+	}
+	c, err := newContract(s.Filename, s.Source, message)
 	if err != nil {
 		return nil, err
 	}
-	if canonical, err := schema.Canonical(normal); err != nil || !bytes.Equal(canonical, c.json) {
-		return nil, fmt.Errorf("restore %s: not a contract in normal form", filename)
+	if canonical, err := schema.Canonical(s.JSON); err != nil || !bytes.Equal(canonical, c.json) {
+		return nil, fmt.Errorf("restore %s: not a contract in normal form", s.Filename)
 	}
 	return c, nil
+}
+
+// Stored returns what Restore takes; Source and JSON are shared. It fails on text that is not UTF-8, which no contract
+// that was parsed has.
+func (c *Contract) Stored() (Stored, error) {
+	message, err := proto.MarshalOptions{Deterministic: true}.Marshal(c.message)
+	if err != nil {
+		return Stored{}, fmt.Errorf("serialize contract %s: %w", c.ID(), err)
+	}
+	return Stored{Filename: c.filename, Source: c.source, JSON: c.json, Message: message}, nil
 }
 
 // ID is the service's unique name.
@@ -82,54 +114,3 @@ func (c *Contract) Source() []byte { return c.source }
 
 // Filename is the name under which the source was read.
 func (c *Contract) Filename() string { return c.filename }
-
-// notFinite returns the path of the first number in m, by field number, that is NaN or infinite; "" if there is none.
-func notFinite(path string, m protoreflect.Message) string {
-	found := ""
-	fields := m.Descriptor().Fields()
-	for i := 0; i < fields.Len() && found == ""; i++ {
-		f := fields.Get(i)
-		if !m.Has(f) {
-			continue
-		}
-		at, v := join(path, string(f.Name())), m.Get(f)
-		switch {
-		case f.IsMap():
-			found = notFiniteMap(at, f, v.Map())
-		case f.IsList():
-			for j := 0; j < v.List().Len() && found == ""; j++ {
-				found = notFiniteValue(nth(at, j), f.Kind(), v.List().Get(j))
-			}
-		default:
-			found = notFiniteValue(at, f.Kind(), v)
-		}
-	}
-	return found
-}
-
-func notFiniteMap(at string, f protoreflect.FieldDescriptor, m protoreflect.Map) string {
-	var keys []protoreflect.MapKey
-	m.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
-		keys = append(keys, key)
-		return true
-	})
-	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int { return bytes.Compare([]byte(a.String()), []byte(b.String())) })
-	for _, key := range keys {
-		if found := notFiniteValue(join(at, key.String()), f.MapValue().Kind(), m.Get(key)); found != "" {
-			return found
-		}
-	}
-	return ""
-}
-
-func notFiniteValue(at string, kind protoreflect.Kind, v protoreflect.Value) string {
-	switch kind {
-	case protoreflect.DoubleKind, protoreflect.FloatKind:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return at
-		}
-	case protoreflect.MessageKind:
-		return notFinite(at, v.Message())
-	}
-	return ""
-}

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -155,7 +156,7 @@ func (s *Schema) finish(filename string, source []byte, root *node, v cue.Value,
 	if err == nil {
 		message := &caiov1.Contract{}
 		if err = schema.ParseJSON(normal, message); err == nil {
-			return newContract(filename, source, message)
+			return newContract(filename, bytes.Clone(source), message)
 		}
 	}
 	r.add(position{}, "", "the contract is valid but has no normal form: %v", err)

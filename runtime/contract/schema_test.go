@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"cuelang.org/go/cue"
 	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/smarthausgroup/caio/schema"
@@ -197,13 +199,22 @@ func TestNormalFormIsAFixedPoint(t *testing.T) {
 		if !bytes.Equal(again.JSON(), c.JSON()) {
 			t.Errorf("%s: normal form changed:\n%s\n%s", c.Filename(), c.JSON(), again.JSON())
 		}
-		back, err := Restore(c.Filename(), c.Source(), c.JSON())
+		stored, err := c.Stored()
 		if err != nil {
-			t.Errorf("restore %s: %v", c.Filename(), err)
+			t.Errorf("store %s: %v", c.Filename(), err)
 			continue
 		}
-		if back.Digest() != c.Digest() || back.ID() != c.ID() || !bytes.Equal(back.Source(), c.Source()) || back.Digest() != schema.Digest(c.JSON()) {
-			t.Errorf("restore %s: another contract", c.Filename())
+		for _, message := range [][]byte{stored.Message, nil} {
+			stored.Message = message
+			back, err := Restore(stored)
+			if err != nil {
+				t.Errorf("restore %s: %v", c.Filename(), err)
+				continue
+			}
+			if back.Digest() != c.Digest() || back.ID() != c.ID() || !bytes.Equal(back.Source(), c.Source()) || back.Digest() != schema.Digest(c.JSON()) ||
+				!bytes.Equal(back.JSON(), c.JSON()) || !proto.Equal(back.Message(), c.Message()) || back.offeredText != c.offeredText {
+				t.Errorf("restore %s: another contract", c.Filename())
+			}
 		}
 	}
 }
@@ -244,10 +255,35 @@ func TestRestoreRefusesWhatIsNoNormalForm(t *testing.T) {
 		if normal == string(good.JSON()) {
 			t.Fatalf("%s: the case changes nothing", name)
 		}
-		if _, err := Restore("stored", nil, []byte(normal)); err == nil {
+		if _, err := Restore(Stored{Filename: "stored", JSON: []byte(normal)}); err == nil {
 			t.Errorf("%s: taken back", name)
 		}
 	}
+	stored, err := good.Stored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, message := range map[string][]byte{
+		"cut":         stored.Message[:len(stored.Message)-1],
+		"nobody's":    {},
+		"no UTF-8":    {0x0a, 1, 0xff},
+		"NaN":         binaryOf(t, &caiov1.Contract{ServiceId: "x", Cost: &caiov1.Cost{PerRequest: proto.Float64(math.NaN())}}),
+		"no contract": []byte("{}"),
+	} {
+		stored.Message = message
+		if _, err := Restore(stored); err == nil {
+			t.Errorf("a message, %s: taken back", name)
+		}
+	}
+}
+
+func binaryOf(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func TestLimits(t *testing.T) {
@@ -446,8 +482,17 @@ func FuzzParse(f *testing.F) {
 		if !bytes.Equal(again.JSON(), c.JSON()) {
 			t.Fatalf("the normal form changed:\n%s\n%s", c.JSON(), again.JSON())
 		}
-		if _, err := Restore("f", source, c.JSON()); err != nil {
+		stored, err := c.Stored()
+		if err != nil {
 			t.Fatal(err)
+		}
+		back, err := Restore(stored)
+		if err != nil || !proto.Equal(back.Message(), c.Message()) {
+			t.Fatal(back, err)
+		}
+		stored.Message = nil
+		if back, err = Restore(stored); err != nil || !proto.Equal(back.Message(), c.Message()) {
+			t.Fatal(back, err)
 		}
 	})
 }
@@ -491,11 +536,20 @@ func BenchmarkRestore(b *testing.B) {
 		if c.Filename() != "full.yaml" {
 			continue
 		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := Restore(c.Filename(), c.Source(), c.JSON()); err != nil {
-				b.Fatal(err)
-			}
+		stored, err := c.Stored()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, message := range map[string][]byte{"message": stored.Message, "JSON": nil} {
+			stored.Message = message
+			b.Run(name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := Restore(stored); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/smarthausgroup/caio/runtime/contract"
-	"github.com/smarthausgroup/caio/runtime/store"
 )
 
 // Change is one change of the registry, or, at the beginning of a watch, something that was there already.
@@ -52,11 +51,11 @@ func (e *Engine) put(ctx context.Context, c *contract.Contract, change string, g
 	if err != nil {
 		return nil, fail("INVALID_CONTRACT", "registry", "read the contract", err)
 	}
-	record := store.ServiceRecord{
-		ID: c.ID(), Filename: c.Filename(), Source: c.Source(), Normal: c.JSON(), SchemaDigest: e.opts.Schema.Digest(),
-		Revision: service.Revision, Time: service.Time,
+	stored, err := record(service, e.opts.Schema)
+	if err != nil {
+		return nil, fail("INVALID_CONTRACT", "registry", "read the contract", err)
 	}
-	if err := e.opts.Store.SaveService(ctx, record); err != nil {
+	if err := e.opts.Store.SaveService(ctx, stored); err != nil {
 		return nil, fail("UNAVAILABLE", "registry", "save service "+c.ID(), err)
 	}
 	e.opts.History.begin(c.ID())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/store"
@@ -11,33 +13,66 @@ import (
 
 // LoadRegistry returns the registry as st keeps it. Contracts that were validated by this very schema are taken as they
 // are; the others are validated anew from their authors' bytes. A contract that the schema now refuses is left out of
-// the registry, stays in the store, and is named in rejected; err tells that the store cannot be read.
+// the registry, stays in the store, and is named in rejected; err tells that the store cannot be read. It uses all
+// processors, and none any more once it returns.
 func LoadRegistry(ctx context.Context, st *store.Store, schema *contract.Schema) (r *contract.Registry, rejected []error, err error) {
 	records, revision, err := st.Services(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("load the registry: %w", err)
 	}
-	services := make([]*contract.Service, 0, len(records))
-	for _, record := range records {
-		c, err := load(record, schema)
+	services, errs := make([]*contract.Service, len(records)), make([]error, len(records))
+	inParallel(len(records), func(i int) {
+		c, err := load(&records[i], schema)
 		if err != nil {
-			rejected = append(rejected, fmt.Errorf("contract %s: %w", record.ID, err))
-			continue
+			errs[i] = fmt.Errorf("contract %s: %w", records[i].ID, err)
+			return
 		}
-		services = append(services, &contract.Service{Contract: c, Revision: record.Revision, Time: record.Time})
+		services[i] = &contract.Service{Contract: c, Revision: records[i].Revision, Time: records[i].Time}
+	})
+	accepted := services[:0]
+	for i, service := range services {
+		if service != nil {
+			accepted = append(accepted, service)
+		} else {
+			rejected = append(rejected, errs[i])
+		}
 	}
-	return contract.NewRegistry(services...).At(revision), rejected, nil
+	return contract.NewRegistry(accepted...).At(revision), rejected, nil
 }
 
-func load(record store.ServiceRecord, schema *contract.Schema) (*contract.Contract, error) {
-	if record.SchemaDigest == schema.Digest() {
-		return contract.Restore(record.Filename, record.Source, record.Normal)
+// inParallel calls do for every number below n, on all processors, and returns when all is done.
+func inParallel(n int, do func(i int)) {
+	workers := runtime.GOMAXPROCS(0)
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			for i := worker; i < n; i += workers {
+				do(i)
+			}
+		})
 	}
-	c, err := schema.Parse(record.Filename, record.Source)
+	group.Wait()
+}
+
+// record is service as the store keeps it; schema is what validated its contract.
+func record(service *contract.Service, schema *contract.Schema) (store.ServiceRecord, error) {
+	stored, err := service.Stored()
+	return store.ServiceRecord{
+		ID: service.ID(), Filename: stored.Filename, Source: stored.Source, Normal: stored.JSON, Message: stored.Message,
+		SchemaDigest: schema.Digest(), Revision: service.Revision, Time: service.Time,
+	}, err
+}
+
+func load(r *store.ServiceRecord, schema *contract.Schema) (c *contract.Contract, err error) {
+	if r.SchemaDigest == schema.Digest() {
+		c, err = contract.Restore(contract.Stored{Filename: r.Filename, Source: r.Source, JSON: r.Normal, Message: r.Message})
+	} else {
+		c, err = schema.Parse(r.Filename, r.Source)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if c.ID() != record.ID {
+	if c.ID() != r.ID {
 		return nil, errors.New("was stored under another id than it names")
 	}
 	return c, nil

@@ -51,7 +51,7 @@ func FuzzDecodeService(f *testing.F) {
 			return
 		}
 		again, err := store.DecodeService(store.EncodeService(r))
-		if err != nil || again.ID != r.ID || !again.Time.Equal(r.Time) || !bytes.Equal(again.Normal, r.Normal) {
+		if err != nil || again.ID != r.ID || !again.Time.Equal(r.Time) || !bytes.Equal(again.Normal, r.Normal) || !bytes.Equal(again.Message, r.Message) {
 			t.Errorf("%+v comes back as %+v, %v", r, again, err)
 		}
 	})

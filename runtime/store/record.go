@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func decodeRecord(b []byte) (*trace.Record, error) {
 	return r, nil
 }
 
-func appendString(b []byte, s string) []byte {
+func appendString[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
@@ -114,21 +115,22 @@ func (d *decoder) uvarint() uint64 {
 	return v
 }
 
-func (d *decoder) string() string {
-	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
-		d.fail()
-		return ""
-	}
-	return string(d.take(int(n)))
-}
+func (d *decoder) string() string { return string(d.prefixed()) }
 
-func (d *decoder) bytes() []byte {
-	s := d.string()
-	if s == "" {
+// bytes returns a copy; nil if there are none.
+func (d *decoder) bytes() []byte { return bytes.Clone(d.prefixed()) }
+
+// prefixed returns as many bytes as the uvarint before them says; nil if there are none.
+func (d *decoder) prefixed() []byte {
+	n := d.uvarint()
+	if n == 0 {
 		return nil
 	}
-	return []byte(s)
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return nil
+	}
+	return d.take(int(n))
 }
 
 func (d *decoder) end() error {

@@ -19,6 +19,7 @@ type ServiceRecord struct {
 	Filename     string    // where Source came from, for messages
 	Source       []byte    // as the author wrote it
 	Normal       []byte    // normal form, canonical JSON
+	Message      []byte    // normal form, protobuf; nil in records of releases before there was one
 	SchemaDigest string    // of the CUE that made Normal of Source
 	Revision     uint64    // of the registry when it came into force; > 0
 	Time         time.Time // when; in UTC and to the nanosecond when read back
@@ -66,13 +67,13 @@ func (s *Store) Services(ctx context.Context) (records []ServiceRecord, last uin
 		prefix := []byte{kindService}
 		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: false, Prefix: prefix})
 		defer it.Close()
+		var b []byte
 		for it.Rewind(); it.Valid(); it.Next() {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			id := string(it.Item().Key()[1:])
-			b, err := it.Item().ValueCopy(nil)
-			if err != nil {
+			if b, err = it.Item().ValueCopy(b); err != nil {
 				return fmt.Errorf("service %s: %w: %w", id, trace.ErrDamaged, err)
 			}
 			r, err := decodeService(b)
@@ -125,13 +126,13 @@ func lastRevision(txn *badger.Txn) (uint64, error) {
 	return binary.BigEndian.Uint64(b), nil
 }
 
-// A stored service is: version 1 (one byte); revision (eight bytes, big-endian); time (seconds since 1970 as eight
-// bytes, nanoseconds as four); id, filename, schema digest, source, normal form, each its length as uvarint and its
-// bytes.
-const serviceVersion = 1
+// A stored service is: version 2 (one byte); revision (eight bytes, big-endian); time (seconds since 1970 as eight
+// bytes, nanoseconds as four); id, filename, schema digest, source, normal form as JSON and as message, each its length
+// as uvarint and its bytes. Version 1 has no message.
+const serviceVersion = 2
 
 func encodeService(r *ServiceRecord) []byte {
-	b := make([]byte, 0, 128+len(r.Source)+len(r.Normal))
+	b := make([]byte, 0, 128+len(r.Source)+len(r.Normal)+len(r.Message))
 	b = append(b, serviceVersion)
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Time.Unix()))
@@ -139,18 +140,22 @@ func encodeService(r *ServiceRecord) []byte {
 	b = appendString(b, r.ID)
 	b = appendString(b, r.Filename)
 	b = appendString(b, r.SchemaDigest)
-	b = appendString(b, string(r.Source))
-	return appendString(b, string(r.Normal))
+	b = appendString(b, r.Source)
+	b = appendString(b, r.Normal)
+	return appendString(b, r.Message)
 }
 
+// decodeService reads a stored service. The record shares nothing with b.
 func decodeService(b []byte) (*ServiceRecord, error) {
 	d := decoder{rest: b}
-	if v := d.byte(); d.err == nil && v != serviceVersion {
-		return nil, fmt.Errorf("%w: a service of version %d, this release knows %d", trace.ErrDamaged, v, serviceVersion)
+	version := d.byte()
+	if d.err == nil && (version < 1 || version > serviceVersion) {
+		return nil, fmt.Errorf("%w: a service of version %d, this release knows 1 to %d", trace.ErrDamaged, version, serviceVersion)
 	}
 	r := &ServiceRecord{Revision: d.uint64()}
-	seconds, n := int64(d.uint64()), d.uint32()
+	seconds, nanos := int64(d.uint64()), d.take(4)
 	if d.err == nil {
+		n := binary.BigEndian.Uint32(nanos)
 		if n >= 1e9 || seconds > math.MaxInt64/2 || seconds < math.MinInt64/2 {
 			return nil, fmt.Errorf("%w: no such time", trace.ErrDamaged)
 		}
@@ -158,6 +163,9 @@ func decodeService(b []byte) (*ServiceRecord, error) {
 	}
 	r.ID, r.Filename, r.SchemaDigest = d.string(), d.string(), d.string()
 	r.Source, r.Normal = d.bytes(), d.bytes()
+	if version > 1 {
+		r.Message = d.bytes()
+	}
 	if err := d.end(); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func TestItsTracesAreAStorage(t *testing.T) {
 func service(id string, r uint64) store.ServiceRecord {
 	return store.ServiceRecord{
 		ID: id, Filename: id + ".yaml", Source: fmt.Appendf(nil, "service_id: %s # %d", id, r),
-		Normal: bytes.Repeat(fmt.Appendf(nil, "%d ", r), 500), SchemaDigest: "d1", Revision: r, Time: time.Unix(int64(r), 5).UTC(),
+		Normal: bytes.Repeat(fmt.Appendf(nil, "%d ", r), 500), Message: fmt.Appendf(nil, "message %d", r), SchemaDigest: "d1", Revision: r, Time: time.Unix(int64(r), 5).UTC(),
 	}
 }
 
@@ -66,11 +66,30 @@ func wantServices(t *testing.T, s *store.Store, last uint64, want ...store.Servi
 		t.Fatal(err)
 	}
 	same := func(a, b store.ServiceRecord) bool {
-		return a.ID == b.ID && a.Filename == b.Filename && bytes.Equal(a.Source, b.Source) && bytes.Equal(a.Normal, b.Normal) &&
+		return a.ID == b.ID && a.Filename == b.Filename && bytes.Equal(a.Source, b.Source) && bytes.Equal(a.Normal, b.Normal) && bytes.Equal(a.Message, b.Message) &&
 			a.SchemaDigest == b.SchemaDigest && a.Revision == b.Revision && a.Time.Equal(b.Time)
 	}
 	if gotLast != last || !slices.EqualFunc(got, want, same) {
 		t.Errorf("revision %d and %d services, want %d and %d, or they differ: %v", gotLast, len(got), last, len(want), got)
+	}
+}
+
+// TestAServiceOfTheFirstReleaseIsRead: version 1 ended with the normal form.
+func TestAServiceOfTheFirstReleaseIsRead(t *testing.T) {
+	want := service("a", 7)
+	want.Message = nil
+	b := store.EncodeService(&want)
+	b[0] = 1
+	b = b[:len(b)-1] // the length of no message
+	got, err := store.DecodeService(b)
+	if err != nil || got.ID != want.ID || !bytes.Equal(got.Normal, want.Normal) || got.Message != nil || !got.Time.Equal(want.Time) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, version := range []byte{0, 3} {
+		b[0] = version
+		if _, err := store.DecodeService(b); !errors.Is(err, trace.ErrDamaged) {
+			t.Errorf("version %d: %v", version, err)
+		}
 	}
 }
 
