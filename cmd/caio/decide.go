@@ -17,7 +17,6 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
-	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -38,7 +37,7 @@ Exit code 0: a service was chosen. 1: nobody can serve, and the answer says why.
 		Args: noArguments,
 	}
 	out := addOutput(cmd)
-	sources := addPolicySources(cmd)
+	sources, way := addPolicySources(cmd), addEngine(cmd)
 	cmd.Flags().StringVar(&contracts, "contracts", "", "directory of contracts (*.yaml, *.yml, *.json, *.cue), searched through")
 	cmd.Flags().StringVar(&request, "request", "", "request as JSON; - for standard input")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "breaks ties among equally good services")
@@ -60,7 +59,7 @@ Exit code 0: a service was chosen. 1: nobody can serve, and the answer says why.
 		if err != nil {
 			return failed(err)
 		}
-		snapshot, err := engine.NewSnapshot(registry, set, policy.Factored, nil)
+		snapshot, err := engine.NewSnapshot(registry, set, way.value, nil)
 		if err != nil {
 			return failed(err)
 		}

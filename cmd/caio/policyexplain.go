@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/policy"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -98,7 +99,7 @@ func (x *explaining) offline(ctx context.Context, stdin io.Reader) (*caiov1.Poli
 	if err != nil {
 		return nil, failed(err)
 	}
-	snapshot, err := engine.NewSnapshot(registry, set, nil)
+	snapshot, err := engine.NewSnapshot(registry, set, policy.OPA, nil)
 	if err != nil {
 		return nil, failed(err)
 	}

@@ -37,6 +37,8 @@ type serveOptions struct {
 	grace, halfLife              time.Duration
 	logLevel                     string
 	policies                     *policySources
+	engine                       *engineFlag
+	checkShare                   float64
 }
 
 func newServeCommand() *cobra.Command {
@@ -76,7 +78,9 @@ environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRE
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.Float64Var(&o.checkShare, "check-share", engine.DefaultCheckShare, "share of decisions, 0 to 1, whose policies OPA judges again in the background")
 	o.policies = addPolicySources(cmd)
+	o.engine = addEngine(cmd)
 	return cmd
 }
 
@@ -96,6 +100,9 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 
 	if o.halfLife < engine.MinHalfLife {
 		return fmt.Errorf("--history-half-life %v: must be at least %v", o.halfLife, engine.MinHalfLife)
+	}
+	if !(o.checkShare >= 0 && o.checkShare <= 1) {
+		return fmt.Errorf("--check-share %v: must be a share from 0 to 1", o.checkShare)
 	}
 	set, err := o.policies.load()
 	if err != nil {
@@ -148,10 +155,12 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(traces.Close)
 	e, err := engine.New(engine.Options{
 		Registry: registry, Policies: set, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema, History: history, Logger: log,
+		PolicyEngine: o.engine.value, CheckShare: o.checkShare,
 	})
 	if err != nil {
 		return err
 	}
+	down.add(e.Close)
 	s, err := server.New(server.Options{
 		Engine: e, Traces: traces, Schema: schema, Verifier: verifier, InsecureDev: o.insecureDev, AllowedOrigins: o.origins,
 		MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,

@@ -44,16 +44,18 @@ type Options struct {
 	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
 	PolicyEngine   policy.Engine    // how policies are evaluated; empty: policy.Factored
+	CheckShare     float64          // of decisions that OPA judges again in the background, 0..1; 0: none
 	Now            func() time.Time // nil: time.Now
 	Rand           io.Reader        // of trace ids; nil: crypto/rand
 	Logger         *slog.Logger     // nil: discarded
 	ExecuteTimeout time.Duration    // of one execution, fallbacks included, when the caller sets none; 0: 2 minutes
 }
 
-// Engine routes requests. Create it with New.
+// Engine routes requests. Create it with New, and Close it.
 type Engine struct {
 	opts     Options
 	snapshot atomic.Pointer[Snapshot]
+	referee  referee
 
 	change   sync.Mutex // one change of the registry at a time; guards watchers
 	watchers map[*watcher]struct{}
@@ -91,6 +93,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
 	e.snapshot.Store(snapshot)
+	e.referee.start(e, opts.CheckShare)
 	return e, nil
 }
 

@@ -88,8 +88,14 @@ func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts .
 	t.Cleanup(func() { must(gw.Close()) })
 	catalog, err := shipped()
 	must(err)
-	h.Engine, err = engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: h.traces, Store: h.store, Schema: h.schema, History: history})
+	h.Engine, err = engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: h.traces, Store: h.store, Schema: h.schema, History: history, CheckShare: 1})
 	must(err)
+	t.Cleanup(func() {
+		must(h.Close())
+		if n := h.PolicyHealth().Differences; n > 0 {
+			t.Errorf("OPA says something else of %d decisions", n)
+		}
+	})
 	for _, source := range contracts {
 		_, err := h.Register(t.Context(), h.parse(t, source))
 		must(err)

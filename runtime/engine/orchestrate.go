@@ -99,6 +99,7 @@ type walk struct {
 // decided puts what was decided into the trace.
 func (w *walk) decided(d *Decision) {
 	w.decision = d
+	w.referee.offer(w.snapshot, w.req)
 	d.enter(w.trace, decisionOfTrace)
 }
 

@@ -38,7 +38,9 @@ func (s *system) health() *caiov1.HealthResponse {
 	if s.server.isDraining() {
 		status = "draining"
 	}
+	p := s.server.opts.Engine.PolicyHealth()
 	return &caiov1.HealthResponse{
+		PolicyEngine:  &caiov1.PolicyEngine{Engine: string(p.Engine), Checked: p.Checked, Skipped: p.Skipped, Differences: p.Differences},
 		Status:        status,
 		Services:      int32(s.server.opts.Engine.Snapshot().Registry.Len()),
 		UptimeSeconds: s.server.opts.Now().Sub(s.server.start).Seconds(),

@@ -250,6 +250,8 @@ type HealthResponse struct {
 	Services int32 `protobuf:"varint,2,opt,name=services,proto3" json:"services,omitempty"`
 	// Since the start, in seconds.
 	UptimeSeconds float64 `protobuf:"fixed64,3,opt,name=uptime_seconds,json=uptimeSeconds,proto3" json:"uptime_seconds,omitempty"`
+	// How policies are evaluated.
+	PolicyEngine  *PolicyEngine `protobuf:"bytes,4,opt,name=policy_engine,json=policyEngine,proto3" json:"policy_engine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +307,86 @@ func (x *HealthResponse) GetUptimeSeconds() float64 {
 	return 0
 }
 
+func (x *HealthResponse) GetPolicyEngine() *PolicyEngine {
+	if x != nil {
+		return x.PolicyEngine
+	}
+	return nil
+}
+
+// PolicyEngine tells how policies are evaluated, and what came of holding it against OPA since the start.
+type PolicyEngine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "factored" or "opa"; "opa" where the fast one is off, by choice or because it differed.
+	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Decisions that OPA judged again, >= 0.
+	Checked uint64 `protobuf:"varint,2,opt,name=checked,proto3" json:"checked,omitempty"`
+	// Decisions whose turn it was while OPA was still busy, >= 0.
+	Skipped uint64 `protobuf:"varint,3,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Decisions of which OPA said something else, >= 0. More than 0 is an incident.
+	Differences   uint64 `protobuf:"varint,4,opt,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyEngine) Reset() {
+	*x = PolicyEngine{}
+	mi := &file_caio_v1_system_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyEngine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyEngine) ProtoMessage() {}
+
+func (x *PolicyEngine) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_system_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyEngine.ProtoReflect.Descriptor instead.
+func (*PolicyEngine) Descriptor() ([]byte, []int) {
+	return file_caio_v1_system_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PolicyEngine) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *PolicyEngine) GetChecked() uint64 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *PolicyEngine) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *PolicyEngine) GetDifferences() uint64 {
+	if x != nil {
+		return x.Differences
+	}
+	return 0
+}
+
 var File_caio_v1_system_proto protoreflect.FileDescriptor
 
 const file_caio_v1_system_proto_rawDesc = "" +
@@ -322,11 +404,17 @@ const file_caio_v1_system_proto_rawDesc = "" +
 	"\x0eAdapterVersion\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\"\x0f\n" +
-	"\rHealthRequest\"k\n" +
+	"\rHealthRequest\"\xa7\x01\n" +
 	"\x0eHealthResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x1a\n" +
 	"\bservices\x18\x02 \x01(\x05R\bservices\x12%\n" +
-	"\x0euptime_seconds\x18\x03 \x01(\x01R\ruptimeSeconds2\x92\x01\n" +
+	"\x0euptime_seconds\x18\x03 \x01(\x01R\ruptimeSeconds\x12:\n" +
+	"\rpolicy_engine\x18\x04 \x01(\v2\x15.caio.v1.PolicyEngineR\fpolicyEngine\"|\n" +
+	"\fPolicyEngine\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
+	"\achecked\x18\x02 \x01(\x04R\achecked\x12\x18\n" +
+	"\askipped\x18\x03 \x01(\x04R\askipped\x12 \n" +
+	"\vdifferences\x18\x04 \x01(\x04R\vdifferences2\x92\x01\n" +
 	"\rSystemService\x12A\n" +
 	"\aVersion\x12\x17.caio.v1.VersionRequest\x1a\x18.caio.v1.VersionResponse\"\x03\x90\x02\x01\x12>\n" +
 	"\x06Health\x12\x16.caio.v1.HealthRequest\x1a\x17.caio.v1.HealthResponse\"\x03\x90\x02\x01B:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
@@ -343,25 +431,27 @@ func file_caio_v1_system_proto_rawDescGZIP() []byte {
 	return file_caio_v1_system_proto_rawDescData
 }
 
-var file_caio_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_caio_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_caio_v1_system_proto_goTypes = []any{
 	(*VersionRequest)(nil),  // 0: caio.v1.VersionRequest
 	(*VersionResponse)(nil), // 1: caio.v1.VersionResponse
 	(*AdapterVersion)(nil),  // 2: caio.v1.AdapterVersion
 	(*HealthRequest)(nil),   // 3: caio.v1.HealthRequest
 	(*HealthResponse)(nil),  // 4: caio.v1.HealthResponse
+	(*PolicyEngine)(nil),    // 5: caio.v1.PolicyEngine
 }
 var file_caio_v1_system_proto_depIdxs = []int32{
 	2, // 0: caio.v1.VersionResponse.adapters:type_name -> caio.v1.AdapterVersion
-	0, // 1: caio.v1.SystemService.Version:input_type -> caio.v1.VersionRequest
-	3, // 2: caio.v1.SystemService.Health:input_type -> caio.v1.HealthRequest
-	1, // 3: caio.v1.SystemService.Version:output_type -> caio.v1.VersionResponse
-	4, // 4: caio.v1.SystemService.Health:output_type -> caio.v1.HealthResponse
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 1: caio.v1.HealthResponse.policy_engine:type_name -> caio.v1.PolicyEngine
+	0, // 2: caio.v1.SystemService.Version:input_type -> caio.v1.VersionRequest
+	3, // 3: caio.v1.SystemService.Health:input_type -> caio.v1.HealthRequest
+	1, // 4: caio.v1.SystemService.Version:output_type -> caio.v1.VersionResponse
+	4, // 5: caio.v1.SystemService.Health:output_type -> caio.v1.HealthResponse
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_system_proto_init() }
@@ -375,7 +465,7 @@ func file_caio_v1_system_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_system_proto_rawDesc), len(file_caio_v1_system_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
