@@ -23,7 +23,9 @@ func allowed(procedure string) []string {
 		return []string{identity.RoleAdmin, identity.RoleOperator}
 	case caiov1connect.OrchestratorServiceOrchestrateProcedure,
 		caiov1connect.OrchestratorServiceOrchestrateStreamProcedure,
-		caiov1connect.OrchestratorServiceDecideProcedure:
+		caiov1connect.OrchestratorServiceDecideProcedure,
+		caiov1connect.WorkflowServiceDecideProcedure,
+		caiov1connect.WorkflowServiceRunProcedure:
 		return []string{identity.RoleAdmin, identity.RoleOperator, identity.RoleUser}
 	case caiov1connect.PolicyServiceActivateProcedure,
 		caiov1connect.PolicyServiceRollbackProcedure,
@@ -142,19 +144,31 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// claim completes request.principal with who calls. A caller does not name itself, unless the server runs insecurely
-// and no token says who it is.
-func claim(ctx context.Context, request *caiov1.Request) error {
+// claim completes request.principal with who calls.
+func claim(ctx context.Context, request *caiov1.Request) (err error) {
+	request.Principal, err = claimed(ctx, request.GetPrincipal(), "request.principal")
+	return err
+}
+
+// claimWorkflow does the same for a workflow, whose principal is that of every step; the engine refuses steps that name
+// one of their own.
+func claimWorkflow(ctx context.Context, workflow *caiov1.Workflow) (err error) {
+	workflow.Principal, err = claimed(ctx, workflow.GetPrincipal(), "workflow.principal")
+	return err
+}
+
+// claimed returns who calls. A caller does not name itself in field, unless the server runs insecurely and no token says
+// who it is.
+func claimed(ctx context.Context, named *caiov1.Principal, field string) (*caiov1.Principal, error) {
 	c := callerOf(ctx)
-	if request.GetPrincipal() != nil {
-		if !c.verified {
-			return nil
-		}
-		return newError(codeInvalidRequest, stageAuthenticate, "request.principal is set by the server from the token",
-			"leave it out; only a server started with --insecure-dev takes it from the request")
+	switch {
+	case named == nil:
+		return c.principal, nil
+	case !c.verified:
+		return named, nil
 	}
-	request.Principal = c.principal
-	return nil
+	return named, newError(codeInvalidRequest, stageAuthenticate, field+" is set by the server from the token",
+		"leave it out; only a server started with --insecure-dev takes it from the request")
 }
 
 // platform tells whether p looks after all tenants: an admin, operator or auditor who belongs to none.

@@ -148,7 +148,8 @@ func (s *Server) serves(service string) bool { return slices.Contains(serviceNam
 func serviceNames() []string {
 	return []string{
 		caiov1connect.OrchestratorServiceName, caiov1connect.RegistryServiceName,
-		caiov1connect.TraceServiceName, caiov1connect.PolicyServiceName, caiov1connect.SystemServiceName,
+		caiov1connect.TraceServiceName, caiov1connect.PolicyServiceName, caiov1connect.WorkflowServiceName,
+		caiov1connect.SystemServiceName,
 	}
 }
 
@@ -178,6 +179,7 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
 	mount(caiov1connect.NewTraceServiceHandler(&traces{s.opts.Traces}, gated...))
 	mount(caiov1connect.NewPolicyServiceHandler(&policies{engine: s.opts.Engine, traces: s.opts.Traces}, gated...))
+	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
@@ -215,7 +217,8 @@ func requests() []protoreflect.MessageDescriptor {
 	var out []protoreflect.MessageDescriptor
 	for _, file := range []protoreflect.FileDescriptor{
 		caiov1.File_caio_v1_orchestrator_proto, caiov1.File_caio_v1_registry_proto,
-		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_policy_proto, caiov1.File_caio_v1_system_proto,
+		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_policy_proto, caiov1.File_caio_v1_workflow_proto,
+		caiov1.File_caio_v1_system_proto,
 	} {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
