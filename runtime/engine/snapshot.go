@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -43,12 +44,21 @@ func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine polic
 	}
 	s.shared.memory.New = func() any { return &memory{} }
 	facts := make([]*policy.Facts, registry.Slots())
-	for slot := range registry.Live().All() {
-		p, err := newProfile(registry.Service(slot))
+	errs := make([]error, registry.Slots())
+	inParallel(registry.Slots(), func(slot int) {
+		service := registry.Service(slot)
+		if service == nil {
+			return
+		}
+		p, err := newProfile(service)
 		if err != nil {
-			return nil, err
+			errs[slot] = err
+			return
 		}
 		s.profiles[slot], facts[slot] = p, p.facts
+	})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	if s.index, err = policy.NewIndex(policies, engine, facts); err != nil {
 		return nil, err
