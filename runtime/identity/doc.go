@@ -10,7 +10,7 @@
 //   - A token is accepted in one spelling only: no other string of the same meaning passes.
 //   - Errors say why (Reason) and never hold the token or anything out of an unverified one.
 //
-// It makes no network call and starts no goroutine; a Verifier never changes and may be used by many at once. To change
+// It makes no network call and starts no goroutine; a Verifier may be used by many at once. To change
 // keys, load the file again and make a new one; while keys rotate, both stand in the file under their own kid.
 //
 //	keys, err := identity.LoadKeys(jwks)

@@ -296,6 +296,33 @@ func TestTokensThatAreAcceptedAtTheEdge(t *testing.T) {
 	}
 }
 
+func TestATokenThatVerifiedOnceStillExpiresAndStillNeedsItsSignature(t *testing.T) {
+	now := noon
+	h := newHouse(t, func(o *identity.Options) { o.Now = func() time.Time { return now } })
+	token := must(identity.Mint(h.ed, claims()))
+	first := must(h.verifier.Verify(t.Context(), token))
+	if again := must(h.verifier.Verify(t.Context(), "Bearer "+token)); !proto.Equal(first, again) || again.Subject != "u1" {
+		t.Errorf("the second time it is %v", again)
+	}
+	signature := token[:strings.LastIndex(token, ".")+1]
+	for _, forged := range []string{signature, signature + "AAAA", token[:len(token)-4] + spare('A') + "AAA", token + "A"} {
+		if p, err := h.verifier.Verify(t.Context(), forged); err == nil {
+			t.Errorf("%q is %v", forged, p)
+		}
+	}
+	for _, at := range []struct {
+		time   time.Time
+		reason identity.Reason
+	}{{noon.Add(2 * time.Hour), identity.ReasonExpired}, {noon.Add(-time.Hour), identity.ReasonNotYet}, {noon, ""}} {
+		now = at.time
+		p, err := h.verifier.Verify(t.Context(), token)
+		var refused *identity.Error
+		if at.reason == "" && err != nil || at.reason != "" && (p != nil || !errors.As(err, &refused) || refused.Reason != at.reason) {
+			t.Errorf("at %s: %v, %v", at.time, p, err)
+		}
+	}
+}
+
 func TestKeysRotate(t *testing.T) {
 	old, next := must(identity.GenerateKey()), must(identity.GenerateKey())
 	verifier := func(keys ...*identity.PrivateKey) *identity.Verifier {
@@ -444,18 +471,25 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// BenchmarkVerify verifies one token again and again, and one that is seen for the first time.
 func BenchmarkVerify(b *testing.B) {
 	h := newHouse(b)
+	keys := must(identity.LoadKeys(h.jwks))
 	for name, key := range map[string]*identity.PrivateKey{"EdDSA": h.ed, "RS256": h.rsa} {
 		token := must(identity.Mint(key, claims()))
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := h.verifier.Verify(b.Context(), token); err != nil {
-					b.Fatal(err)
+		stranger := func() *identity.Verifier {
+			return must(identity.New(identity.Options{Keys: keys, Issuer: issuer, Audience: audience, Now: func() time.Time { return noon }}))
+		}
+		for which, verifier := range map[string]func() *identity.Verifier{"known": func() *identity.Verifier { return h.verifier }, "new": stranger} {
+			b.Run(name+"/"+which, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := verifier().Verify(b.Context(), token); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
