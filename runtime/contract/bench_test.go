@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -20,6 +21,17 @@ func BenchmarkRegistryWith(b *testing.B) {
 				r.With(services[i%n])
 			}
 		})
+		b.Run(fmt.Sprintf("add/%d", n), func(b *testing.B) {
+			random := rand.New(rand.NewPCG(9, 9))
+			more := make([]*Service, 100)
+			for i := range more {
+				more[i] = randomService(b, random, fmt.Sprintf("more-%d", i), 1)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				r.With(more[i%len(more)])
+			}
+		})
 		b.Run(fmt.Sprintf("remove/%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
@@ -27,20 +39,25 @@ func BenchmarkRegistryWith(b *testing.B) {
 			}
 		})
 	}
-	// The worst case for the index: every service has a capability of its own.
+	// The worst case for the index: every service says things of its own.
 	services := make([]*Service, 10_000)
 	for i := range services {
-		id := fmt.Sprintf("service-%05d", i)
-		services[i] = testService(b, 1, &caiov1.Contract{ServiceId: id, Capabilities: []*caiov1.Capability{{Type: id}}})
+		m := &caiov1.Contract{ServiceId: fmt.Sprintf("service-%05d", i), Guarantees: map[string]*caiov1.Guarantee{}}
+		m.Capabilities = []*caiov1.Capability{{Type: m.ServiceId}}
+		for j := range 5 {
+			m.Guarantees[fmt.Sprint("own-", i, "-", j)] = &caiov1.Guarantee{Property: "p", Bound: minBound(float64(j))}
+		}
+		services[i] = &Service{Contract: &Contract{message: m}}
 	}
 	r := NewRegistry(services...)
-	b.Run("distinct/10000", func(b *testing.B) {
+	b.Run("own/10000", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			r.With(services[i%len(services)])
 		}
 	})
 	b.Run("build/10000", func(b *testing.B) {
+		services := randomServices(b, 10_000)
 		b.ReportAllocs()
 		for b.Loop() {
 			NewRegistry(services...)

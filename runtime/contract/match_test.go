@@ -231,11 +231,23 @@ func TestNearestNames(t *testing.T) {
 			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}
-	r := NewRegistry(testService(t, 1, &caiov1.Contract{ServiceId: "s", Capabilities: []*caiov1.Capability{{Type: "language_detection"}}}))
-	if got := r.NearestCapability("language_detecton", r.Live()); got != "language_detection" {
-		t.Errorf("nearest capability %q", got)
-	}
-	if got := r.NearestCapability("language_detecton", bitset.Set{}); got != "" {
-		t.Errorf("nearest capability %q of a service that may not be seen", got)
+	r := NewRegistry(testService(t, 1, &caiov1.Contract{
+		ServiceId: "s", Capabilities: []*caiov1.Capability{{Type: "language_detection"}},
+		Guarantees: map[string]*caiov1.Guarantee{"latency": {Property: "p95_latency_ms", Bound: maxBound(1)}},
+	}))
+	for _, visible := range []bitset.Set{r.Live(), {}} {
+		for want, got := range map[string]string{
+			"language_detection": r.NearestCapability("language_detecton", visible),
+			"latency":            r.NearestGuarantee("latncy", visible),
+			"p95_latency_ms":     r.NearestProperty("latency", "p95_latncy_ms", visible),
+			"":                   r.NearestProperty("accuracy", "p95_latncy_ms", visible) + r.NearestGuarantee("language_detection", visible),
+		} {
+			if visible.Empty() {
+				want = ""
+			}
+			if got != want {
+				t.Errorf("nearest %q, want %q", got, want)
+			}
+		}
 	}
 }

@@ -233,15 +233,32 @@ func (r *Registry) Revision() uint64 { return r.revision }
 // So a change among thousands costs the hash of a few.
 func (r *Registry) Digest() string { return r.digest }
 
-// NearestCapability returns the capability on offer that comes nearest to name, "" if none is near. Only what a service
-// in visible offers counts: a hint must not name what its reader may not know of.
+// NearestCapability returns the capability on offer that comes nearest to name, name itself if it is on offer, "" if none
+// is near. Only what a service in visible offers counts: a hint must not name what its reader may not know of.
 func (r *Registry) NearestCapability(name string, visible bitset.Set) string {
-	var offered []string
+	return r.nearest(name, visible, func(m mark) (string, bool) { return m.name, m.says == offers })
+}
+
+// NearestGuarantee is NearestCapability for the guarantee types that are promised.
+func (r *Registry) NearestGuarantee(name string, visible bitset.Set) string {
+	return r.nearest(name, visible, func(m mark) (string, bool) { return m.name, m.says == promises })
+}
+
+// NearestProperty is NearestCapability for the properties that promises of a guarantee type are about.
+func (r *Registry) NearestProperty(guarantee, property string, visible bitset.Set) string {
+	return r.nearest(property, visible, func(m mark) (string, bool) { return m.property, m.says == promisesOf && m.name == guarantee })
+}
+
+func (r *Registry) nearest(name string, visible bitset.Set, among func(mark) (string, bool)) string {
+	var names []string
 	for m, slots := range r.index.sets {
-		if m.says == offers && slots.Intersects(visible) {
-			offered = append(offered, m.name)
+		if candidate, ok := among(m); ok && slots.Intersects(visible) {
+			names = append(names, candidate)
 		}
 	}
-	slices.Sort(offered)
-	return Nearest(name, offered)
+	if slices.Contains(names, name) {
+		return name
+	}
+	slices.Sort(names)
+	return Nearest(name, names)
 }

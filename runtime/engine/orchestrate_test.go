@@ -362,6 +362,28 @@ func TestARefusalHintsAtNothingThatTheCallerMayNotKnowOf(t *testing.T) {
 	}
 }
 
+func TestAMisspeltDemandIsTold(t *testing.T) {
+	offer := "service_id: %s\nname: S\nversion: 1.0.0\ncapabilities: [detect]\nguarantees: {%s: {property: %s, bound: {type: max, max: 5}}}\nmetadata: {tenant: %s}\n"
+	h := newHouse(t, defaults(nil), fmt.Sprintf(offer, "ours", "latency", "p95_latency_ms", "acme"),
+		fmt.Sprintf(offer, "theirs", "merger_time", "p95_merger_ms", "umbrella"))
+	for _, row := range []struct{ guarantee, property, want string }{
+		{"latncy", "", `; did you mean "latency" instead of "latncy"?`},
+		{"latency", "p95_latncy_ms", `; did you mean "p95_latency_ms" instead of "p95_latncy_ms"?`},
+		{"merger_tim", "", "is demanded"},
+		{"latency", "", "latency <= 1 is demanded"},
+	} {
+		d, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: request(func(r *caiov1.Request) {
+			r.Guarantees = map[string]*caiov1.Demand{row.guarantee: {Property: row.property, Max: proto.Float64(1)}}
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if message := d.Decision.GetError().GetMessage(); !strings.HasSuffix(message, row.want) {
+			t.Errorf("demand of %s %s: %s; want at its end: %s", row.guarantee, row.property, message, row.want)
+		}
+	}
+}
+
 func TestARequestForAnyServiceIsToldWhenThereIsNone(t *testing.T) {
 	h := newHouse(t, defaults(nil))
 	_, err := orchestrate(h, t.Context(), request(func(r *caiov1.Request) { r.Capabilities = nil }))

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,6 +55,9 @@ func (c *choice) nobody() *caiov1.Error {
 	}
 	message := fmt.Sprintf("no service can serve: of %d in the registry the last %s fell at the step %q: %s",
 		c.considered(), count(fell), funnel[last].outcome, enumerateFirst(said, fell))
+	if funnel[last].outcome == "guarantee" {
+		message += c.misnamed()
+	}
 	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: funnel[last].hint}
 }
 
@@ -70,6 +75,23 @@ func (c *choice) nobodyOffers() string {
 		}
 	}
 	return message
+}
+
+// misnamed says what demands that nobody promises may have meant.
+func (c *choice) misnamed() (hints string) {
+	hint := func(asked, near string) bool {
+		if near != "" && near != asked {
+			hints += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)
+		}
+		return near == asked
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.req.Guarantees)) {
+		promised := hint(name, c.Registry.NearestGuarantee(name, c.visible))
+		if property := c.req.Guarantees[name].GetProperty(); promised && property != "" {
+			hint(property, c.Registry.NearestProperty(name, property, c.visible))
+		}
+	}
+	return hints
 }
 
 func messages(reasons []*caiov1.Reason) string {
