@@ -21,10 +21,10 @@ type Oracle interface {
 type Row struct {
 	Service *ast.Term // input.service
 
-	values     []value // by column
-	signatures []int   // by opaque: equal where the service is equal in all it reads; -1: not kept
-	mu         sync.Mutex
-	kept       map[int]any
+	values []value // by column
+	looks  []int   // by look: equal where services look alike
+	mu     sync.Mutex
+	kept   map[int]any
 }
 
 // Keep returns what make gave for key the first time. It must depend on the row's service alone.
@@ -52,19 +52,18 @@ type Index struct {
 	names *names
 }
 
-// names numbers what services look like to opaque conditions. It is shared by an index and all that come of it, and
+// names numbers the looks of services. It is shared by an index and all that come of it, and
 // grows with every look that was ever seen.
 type names struct {
 	mu    sync.Mutex
-	known []map[string]int // by opaque
-	count []int
+	known []map[string]int // by look
 }
 
 // New prepares p over services, by slot; nil is a free one. It lets other goroutines run as it goes.
 func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
 	x := &Index{
 		Program: p, rows: make([]*Row, len(services)), truth: make([]bitset.Set, len(p.tests)), wrong: make([]bitset.Set, len(p.tests)),
-		names: &names{known: make([]map[string]int, len(p.opaques)), count: make([]int, len(p.opaques))},
+		names: &names{known: make([]map[string]int, len(p.looks))},
 	}
 	m := p.newMachine()
 	for i := range p.tests {
@@ -121,7 +120,7 @@ func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
 func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(test int, holds, broken bool)) *Row {
 	m.places, m.steps = nil, 0
 	m.serve(service, nil)
-	row := &Row{Service: service, values: make([]value, len(x.columns)), signatures: make([]int, len(x.opaques))}
+	row := &Row{Service: service, values: make([]value, len(x.columns)), looks: make([]int, len(x.looks))}
 	for i, t := range x.tests {
 		m.broken = false
 		var holds, broken bool
@@ -138,40 +137,51 @@ func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(t
 		row.values[i] = m.look(n)
 		row.values[i].broken = m.broken
 	}
-	for i, o := range x.opaques {
-		row.signatures[i] = -1
-		if o.deps == onRequest|onService && o.service != nil {
-			row.signatures[i] = x.names.of(i, service, o.service)
-		}
+	for i := range x.looks {
+		row.looks[i] = x.names.of(i, x.looks[i].of(row))
 	}
 	return row
 }
 
-func (s *names) of(i int, service *ast.Term, paths [][]string) int {
+// of writes what row looks like.
+func (l *look) of(row *Row) string {
 	var b strings.Builder
-	for _, path := range paths {
-		t := service
-		for _, name := range path {
-			if t == nil {
-				break
-			}
-			t = descend(t, []*ast.Term{ast.StringTerm(name)})
-		}
+	write := func(t *ast.Term) {
 		if t != nil {
+			b.WriteString(ast.ValueName(t.Value))
 			b.WriteString(t.String())
 		}
 		b.WriteByte(0)
 	}
+	for _, column := range l.columns {
+		v := &row.values[column]
+		if v.broken {
+			b.WriteByte(1)
+		}
+		write(v.term)
+	}
+	for _, path := range l.paths {
+		t := row.Service
+		for _, name := range path {
+			if t != nil {
+				t = descend(t, []*ast.Term{ast.StringTerm(name)})
+			}
+		}
+		write(t)
+	}
+	return b.String()
+}
+
+func (s *names) of(i int, look string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known[i] == nil {
 		s.known[i] = map[string]int{}
 	}
-	id, ok := s.known[i][b.String()]
+	id, ok := s.known[i][look]
 	if !ok {
-		id = s.count[i]
-		s.count[i]++
-		s.known[i][b.String()] = id
+		id = len(s.known[i])
+		s.known[i][look] = id
 	}
 	return id
 }

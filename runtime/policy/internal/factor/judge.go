@@ -2,6 +2,7 @@ package factor
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -17,7 +18,7 @@ type Judgement struct {
 
 	x      *Index
 	m      *machine
-	asked  []map[int]bool // answers of opaque conditions, by opaque and signature
+	asked  []answers // by look
 	oracle Oracle
 	rest   bitset.Set
 	rules  []int
@@ -40,8 +41,8 @@ func (x *Index) Judge(ctx context.Context, places func(place int) *ast.Term, can
 	j.Fired, j.rules, j.words = j.Fired[:0], j.rules[:0], j.words[:0]
 	j.Doubt = append(j.Doubt[:0], candidates...)
 	clear(j.Doubt)
-	for i := range j.asked {
-		clear(j.asked[i])
+	if j.asked == nil {
+		j.asked = make([]answers, len(x.looks))
 	}
 	j.rules = x.active(m, j.rules)
 	if m.broken { // a guard went wrong, and so may every rule behind it
@@ -129,10 +130,25 @@ func (j *Judgement) intersect(s bitset.Set) {
 	}
 }
 
+// answers are what a condition said of the looks it was asked about, in one request.
+type answers struct {
+	of  uint32 // the request
+	say []answer
+}
+
+type answer uint8
+
+const (
+	unasked answer = iota
+	holding
+	failing
+	wrong
+)
+
 // once judges what is the same for every candidate.
 func (j *Judgement) once(a *atom) (holds, broken bool) {
 	if a.node == nil {
-		return j.ask(a.ask, 0, nil)
+		return j.oracle.Ask(a.ask, nil)
 	}
 	j.m.broken = false
 	holds = j.m.holds(a.node)
@@ -140,43 +156,55 @@ func (j *Judgement) once(a *atom) (holds, broken bool) {
 }
 
 func (j *Judgement) each(a *atom) {
-	for slot := range j.rest.All() {
-		row := j.x.rows[slot]
-		var holds, broken bool
-		if a.node == nil {
-			holds, broken = j.ask(a.ask, row.signatures[a.ask.ID], row.Service)
-		} else {
-			j.m.serve(row.Service, row)
-			holds = j.m.holds(a.node)
-			broken = j.m.broken
-		}
-		if broken {
-			j.Doubt = j.Doubt.Add(slot)
-		}
-		if broken || !holds {
-			j.rest.Remove(slot)
+	for i, word := range j.rest {
+		for ; word != 0; word &= word - 1 {
+			slot := i<<6 + bits.TrailingZeros64(word)
+			switch j.ask(a, j.x.rows[slot]) {
+			case wrong:
+				j.Doubt = j.Doubt.Add(slot)
+				j.rest.Remove(slot)
+			case failing:
+				j.rest.Remove(slot)
+			}
 		}
 	}
 }
 
-// ask asks the oracle, once for all services that look alike to o.
-func (j *Judgement) ask(o *Opaque, signature int, service *ast.Term) (holds, broken bool) {
-	if j.asked == nil {
-		j.asked = make([]map[int]bool, len(j.x.opaques))
+// ask asks a about the service of row, once for all that look alike.
+func (j *Judgement) ask(a *atom, row *Row) answer {
+	if a.look < 0 {
+		return j.answer(a, row)
 	}
-	known := j.asked[o.ID]
-	if holds, ok := known[signature]; ok && signature >= 0 {
-		return holds, false
+	asked, look := &j.asked[a.look], row.looks[a.look]
+	if asked.of != j.m.request {
+		clear(asked.say)
+		asked.of = j.m.request
 	}
-	holds, broken = j.oracle.Ask(o, service)
-	if !broken && signature >= 0 {
-		if known == nil {
-			known = map[int]bool{}
-			j.asked[o.ID] = known
-		}
-		known[signature] = holds
+	for look >= len(asked.say) {
+		asked.say = append(asked.say, unasked)
 	}
-	return holds, broken
+	if asked.say[look] == unasked {
+		asked.say[look] = j.answer(a, row)
+	}
+	return asked.say[look]
+}
+
+func (j *Judgement) answer(a *atom, row *Row) answer {
+	var holds, broken bool
+	if a.node == nil {
+		holds, broken = j.oracle.Ask(a.ask, row.Service)
+	} else {
+		j.m.serve(row.Service, row)
+		holds = j.m.holds(a.node)
+		broken = j.m.broken
+	}
+	switch {
+	case broken:
+		return wrong
+	case holds:
+		return holding
+	}
+	return failing
 }
 
 // Reasons returns what rule i, which fired for slot, says of it: each reason once. known is false where only OPA can

@@ -28,13 +28,41 @@ func (m *machine) loop(b *body, i int, each func() bool) bool {
 	}
 	key, value := m.vars[s.key], m.vars[s.value]
 	done := false
-	m.elements(over, func(k, v *ast.Term) bool {
-		m.vars[s.key], m.vars[s.value] = k, v
-		done = m.run(b, i+1, each) || done
-		return done && !b.errs || m.broken
-	})
+	switch v := over.Value.(type) {
+	case *ast.Array:
+		for n := range v.Len() {
+			if m.turn(b, i, ast.InternedTerm(n), v.Elem(n), each, &done) {
+				break
+			}
+		}
+	case ast.Set:
+		for _, element := range v.Slice() {
+			if m.turn(b, i, element, element, each, &done) {
+				break
+			}
+		}
+	case ast.Object:
+		keys := v.KeysIterator()
+		for k, more := keys.Next(); more; k, more = keys.Next() {
+			if m.turn(b, i, k, v.Get(k), each, &done) {
+				break
+			}
+		}
+	}
 	m.vars[s.key], m.vars[s.value] = key, value
 	return done
+}
+
+// turn is one turn of a loop; it returns true where the loop ends.
+func (m *machine) turn(b *body, i int, k, v *ast.Term, each func() bool, done *bool) bool {
+	if m.steps++; m.steps > m.limit {
+		m.broken = true
+		return true
+	}
+	s := &b.steps[i]
+	m.vars[s.key], m.vars[s.value] = k, v
+	*done = m.run(b, i+1, each) || *done
+	return *done && !b.errs || m.broken
 }
 
 // elements calls each for every key and element of t, in OPA's order, until it returns true.
@@ -119,15 +147,9 @@ func (m *machine) comprehension(n *node) *ast.Term {
 func (m *machine) document(n *node) *ast.Term {
 	var out *ast.Term
 	for _, alt := range n.alts {
-		for _, branch := range alt {
-			if !m.values(branch, func(t *ast.Term) bool {
-				m.broken = m.broken || out != nil && !out.Equal(t)
-				out = t
-				return m.broken || branch.value.kind == constant
-			}) {
-				continue
-			}
-			break
+		if t := m.alternative(alt); t != nil {
+			m.broken = m.broken || out != nil && !out.Equal(t)
+			out = t
 		}
 		if m.broken || out != nil && !n.errs {
 			break
@@ -136,6 +158,33 @@ func (m *machine) document(n *node) *ast.Term {
 	if out == nil {
 		return n.fail
 	}
+	return out
+}
+
+// alternative returns the value of the first branch that holds, nil if none does.
+func (m *machine) alternative(alt alternative) *ast.Term {
+	for _, branch := range alt {
+		if branch.value.deps&onLoop == 0 {
+			if m.run(branch.body, 0, found) && !m.broken {
+				return m.eval(branch.value)
+			}
+		} else if t := m.agreed(branch); t != nil {
+			return t
+		}
+		if m.broken {
+			return nil
+		}
+	}
+	return nil
+}
+
+// agreed returns the value that all solutions of b have in common, nil if there are none.
+func (m *machine) agreed(b branch) (out *ast.Term) {
+	m.values(b, func(t *ast.Term) bool {
+		m.broken = m.broken || out != nil && !out.Equal(t)
+		out = t
+		return m.broken
+	})
 	return out
 }
 
@@ -151,16 +200,13 @@ func (m *machine) union(n *node) *ast.Term {
 	return ast.SetTerm(terms...)
 }
 
-// values calls each for the value of every solution of b, until it returns true, and tells whether there was any.
-func (m *machine) values(b branch, each func(*ast.Term) bool) bool {
-	any := false
+// values calls each for the value of every solution of b, until it returns true.
+func (m *machine) values(b branch, each func(*ast.Term) bool) {
 	m.run(b.body, 0, func() bool {
 		t := m.eval(b.value)
 		if t == nil || m.broken {
 			return m.broken
 		}
-		any = true
 		return each(t)
 	})
-	return any
 }

@@ -25,6 +25,11 @@ type machine struct {
 	steps    int // of loops, since the request began
 	limit    int
 
+	operands []*ast.Term           // of the calls that are being made
+	collect  func(*ast.Term) error // takes what a builtin gives
+	out      *ast.Term
+	outs     int
+
 	judgement Judgement // of the current request; here so that it need not be allocated
 }
 
@@ -265,23 +270,31 @@ func (m *machine) composite(n *node) *ast.Term {
 }
 
 func (m *machine) call(n *node) *ast.Term {
-	operands := make([]*ast.Term, len(n.args))
-	for i, a := range n.args {
-		if operands[i] = m.eval(a); operands[i] == nil {
+	// The operands of calls within one another lie on one stack.
+	from := len(m.operands)
+	defer func() { m.operands = m.operands[:from] }()
+	for _, a := range n.args {
+		t := m.eval(a)
+		if t == nil {
+			return nil
+		}
+		m.operands = append(m.operands, t)
+	}
+	m.out, m.outs = nil, 0
+	if m.collect == nil {
+		m.collect = func(t *ast.Term) error {
+			m.out = t
+			m.outs++
 			return nil
 		}
 	}
-	var out *ast.Term
-	err := n.fn.call(m.ctx, operands, func(t *ast.Term) error {
-		m.broken = m.broken || out != nil // one call, one value: else it is not understood here
-		out = t
-		return nil
-	})
-	if err != nil {
+	// Capped, so that a builtin that appends to its operands does not write over those of another call.
+	err := n.fn.call(m.ctx, m.operands[from:len(m.operands):len(m.operands)], m.collect)
+	if err != nil || m.outs > 1 { // one call, one value: else it is not understood here
 		m.broken = true
 		return nil
 	}
-	return out
+	return m.out
 }
 
 // begin makes m ready for a request.

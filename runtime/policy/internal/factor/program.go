@@ -28,6 +28,7 @@ type Program struct {
 	places   [][]string // what is asked of requests, by place
 	columns  []*node    // what is kept of services for requests
 	tests    []atom     // what is asked of services alone, by bitmap
+	looks    []look     // what conditions on both see of a service
 	opaques  []*Opaque
 	guards   []*guard
 	always   []int // rules that no guard spares
@@ -106,7 +107,7 @@ func (p *Program) lay(ns *nodes) {
 			p.places = append(p.places, n.names)
 		}
 	}
-	tests := map[*node]int{}
+	tests, looks := map[*node]int{}, map[any]int{}
 	seen := map[*node]bool{}
 	for _, r := range p.rules {
 		for i := range r.atoms {
@@ -121,11 +122,101 @@ func (p *Program) lay(ns *nodes) {
 					p.tests = append(p.tests, *a)
 				}
 				a.test = tests[a.node]
-			case a.node != nil && a.deps == onRequest|onService:
-				p.column(a.node, seen)
+			case a.deps == onRequest|onService:
+				if a.node != nil {
+					p.column(a.node, seen)
+				}
+				a.look = p.look(a, looks)
 			}
 		}
 	}
+}
+
+// A look is all that a condition sees of a service: two services that look alike get one answer.
+type look struct {
+	columns []int
+	paths   [][]string // of an opaque condition
+}
+
+// look returns the number of a's look, -1 where looking costs more than asking, or it sees nobody knows what.
+func (p *Program) look(a *atom, known map[any]int) int {
+	var key any = a.node
+	l := look{}
+	switch {
+	case a.node == nil && a.ask.service == nil:
+		return -1
+	case a.node == nil:
+		key, l.paths = a.ask, a.ask.service
+	case !a.node.dear():
+		return -1
+	default:
+		l.columns = a.node.columns(nil, map[*node]bool{})
+	}
+	n, ok := known[key]
+	if !ok {
+		n = len(p.looks)
+		known[key] = n
+		p.looks = append(p.looks, l)
+	}
+	return n
+}
+
+// dear tells whether n is more than a comparison of values that are kept.
+func (n *node) dear() bool {
+	switch n.kind {
+	case constant, variable, request, service, element:
+		return false
+	case equal, compare, member, present:
+		for _, a := range n.args {
+			if a.deps == onRequest|onService && a.dear() {
+				return true
+			}
+		}
+		return false
+	case negation:
+		for _, s := range n.body.steps {
+			if s.over != nil || s.test.dear() && s.test.deps == onRequest|onService {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// columns appends the columns below n.
+func (n *node) columns(to []int, seen map[*node]bool) []int {
+	if seen[n] {
+		return to
+	}
+	seen[n] = true
+	if n.column >= 0 {
+		return append(to, n.column)
+	}
+	for _, a := range n.args {
+		to = a.columns(to, seen)
+	}
+	to = n.body.columns(to, seen)
+	for _, alt := range n.alts {
+		for _, branch := range alt {
+			to = branch.value.columns(branch.body.columns(to, seen), seen)
+		}
+	}
+	return to
+}
+
+func (b *body) columns(to []int, seen map[*node]bool) []int {
+	if b == nil {
+		return to
+	}
+	for _, s := range b.steps {
+		if s.over != nil {
+			to = s.over.columns(to, seen)
+		} else {
+			to = s.test.columns(to, seen)
+		}
+	}
+	return to
 }
 
 // column keeps, of everything below n, the largest parts that depend on the service alone.

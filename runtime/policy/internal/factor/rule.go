@@ -23,6 +23,7 @@ type atom struct {
 	deps dependence
 	errs bool
 	test int // of those that hang on the service alone: which bitmap
+	look int // of those that hang on both: which of Program.looks, so that services that look alike are asked once; -1: each
 }
 
 // A reason is what a rule's head says: value for every solution of body.
@@ -82,7 +83,7 @@ func (c *compiler) split(b *body, r *ast.Rule, s *scope) ([]atom, *reason) {
 	}
 	atoms = append(atoms, atomsOf(rest)...)
 	loop := c.nodes.the(node{kind: some, body: group, deps: group.deps &^ onLoop, errs: group.errs})
-	atoms = append(atoms, atom{node: loop, deps: loop.deps, errs: loop.errs, test: -1})
+	atoms = append(atoms, atom{node: loop, deps: loop.deps, errs: loop.errs, test: -1, look: -1})
 	if err != nil {
 		return atoms, nil
 	}
@@ -105,7 +106,7 @@ func (b *body) add(s step) {
 func atomsOf(steps []step) []atom {
 	var atoms []atom
 	for _, s := range steps {
-		atoms = append(atoms, atom{node: s.test, deps: s.test.deps, errs: s.test.errs, test: -1})
+		atoms = append(atoms, atom{node: s.test, deps: s.test.deps, errs: s.test.errs, test: -1, look: -1})
 	}
 	return atoms
 }
@@ -148,7 +149,7 @@ func (c *compiler) parts(r *ast.Rule, p *Program, why error) ([]atom, *reason) {
 		if err != nil {
 			o := p.opaque(c, g.exprs, err.Error())
 			headKnown = headKnown && !shares(g.vars, head)
-			parts = append(parts, part{[]atom{{ask: o, deps: o.deps, errs: true, test: -1}}, g.first})
+			parts = append(parts, part{[]atom{{ask: o, deps: o.deps, errs: true, test: -1, look: -1}}, g.first})
 			continue
 		}
 		for _, s := range b.steps {
