@@ -345,16 +345,9 @@ func (o *oracle) Ask(c *factor.Opaque, service *ast.Term) (holds, broken bool) {
 }
 
 // places returns the values of the request that f asks for.
-func (o *oracle) places(f *factored) func(int) *ast.Term {
+func (o *oracle) places(f *factored) func(int, *ast.Term) *ast.Term {
 	m := o.request.ProtoReflect()
-	return func(i int) *ast.Term {
-		v, err := f.places[i].value(m)
-		if err != nil || v == nil {
-			// A request with values that cannot be shown was refused before.
-			return nil
-		}
-		return ast.NewTerm(v)
-	}
+	return func(i int, last *ast.Term) *ast.Term { return f.places[i].term(m, last) }
 }
 
 // factored is what the factored engine needs of a Set. It is made when first asked for.

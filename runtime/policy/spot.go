@@ -1,13 +1,8 @@
 package policy
 
 import (
-	"fmt"
-	"math"
-	"unicode/utf8"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -40,115 +35,92 @@ func newSpot(path []string) spot {
 	return p
 }
 
-// value returns what stands at p in m as valueOf shows it, nil if nothing does.
-func (p *spot) value(m protoreflect.Message) (ast.Value, error) {
+// wholly reads all there is.
+var wholly = &paths{all: true}
+
+// term returns what stands at p in m as valueOf shows it, nil if nothing does. It returns last, what another request had
+// there, where that is the same: most requests resemble one another. m was found valid.
+func (p *spot) term(m protoreflect.Message, last *ast.Term) *ast.Term {
 	if p.none {
-		return nil, nil
+		return nil
 	}
-	everything := &paths{all: true}
 	if len(p.fields) == 0 {
-		return messageValue(m, everything, 0)
+		v, err := messageValue(m, wholly, 0)
+		return termOf(v, err)
 	}
-	last := len(p.fields) - 1
-	for _, fd := range p.fields[:last] {
-		if !m.Has(fd) {
-			return nil, nil
+	end := len(p.fields) - 1
+	for _, fd := range p.fields[:end] {
+		if !m.Has(fd) && fd.HasPresence() {
+			return nil
 		}
 		m = m.Get(fd).Message()
 	}
-	fd := p.fields[last]
+	fd := p.fields[end]
 	if fd.HasPresence() && !m.Has(fd) {
-		return nil, nil
-	}
-	v, err := fieldValue(m.Get(fd), fd, everything, len(p.fields))
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range p.rest {
-		object, ok := v.(ast.Object)
-		if !ok {
-			return nil, nil
-		}
-		t := object.Get(ast.StringTerm(name))
-		if t == nil {
-			return nil, nil
-		}
-		v = t.Value
-	}
-	return v, nil
-}
-
-// valid fails where valueOf would: on numbers that are not finite, text that is not UTF-8, JSON that is too deep, in what
-// read names. It makes no values.
-func valid(req *caiov1.Request, read *paths) error {
-	if err := validMessage(req.ProtoReflect(), read, 0); err != nil {
-		return fmt.Errorf("prepare %s for policies: %w", req.ProtoReflect().Descriptor().Name(), err)
-	}
-	return nil
-}
-
-func validMessage(m protoreflect.Message, read *paths, depth int) error {
-	if read == nil {
 		return nil
 	}
-	if depth > maxDepth {
-		return fmt.Errorf("nested deeper than %d", maxDepth)
-	}
-	switch m.Interface().(type) {
-	case *structpb.Struct, *structpb.Value, *structpb.ListValue:
-		_, err := messageValue(m, read, depth)
-		return err
-	case *caiov1.Intent:
-		_, err := messageValue(m, read, depth) // may be of any kind; read only by policies that look into payloads
-		return err
-	}
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		below := read.under(string(fd.Name()))
-		if below == nil || !m.Has(fd) {
-			continue
+	if len(p.rest) > 0 {
+		v, err := fieldValue(m.Get(fd), fd, wholly, len(p.fields))
+		for _, name := range p.rest {
+			object, ok := v.(ast.Object)
+			if err != nil || !ok {
+				return nil
+			}
+			t := object.Get(ast.StringTerm(name))
+			if t == nil {
+				return nil
+			}
+			v = t.Value
 		}
-		if err := validField(m.Get(fd), fd, below, depth+1); err != nil {
-			return fmt.Errorf("%s: %w", fd.Name(), err)
-		}
+		return termOf(v, err)
 	}
-	return nil
+	if last != nil && same(m.Get(fd), fd, last.Value) {
+		return last
+	}
+	v, err := fieldValue(m.Get(fd), fd, wholly, len(p.fields))
+	return termOf(v, err)
 }
 
-func validField(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *paths, depth int) error {
+func termOf(v ast.Value, err error) *ast.Term {
+	if err != nil || v == nil {
+		return nil
+	}
+	if b, ok := v.(ast.Boolean); ok {
+		return ast.InternedTerm(bool(b))
+	}
+	return ast.NewTerm(v)
+}
+
+// same tells, where it can do so at once, whether v is what last shows.
+func same(v protoreflect.Value, fd protoreflect.FieldDescriptor, last ast.Value) bool {
 	switch {
 	case fd.IsMap():
-		_, err := fieldValue(v, fd, read, depth)
-		return err
+		o, ok := last.(ast.Object)
+		return ok && o.Len() == 0 && v.Map().Len() == 0
 	case fd.IsList():
+		a, ok := last.(*ast.Array)
 		list := v.List()
-		for i := range list.Len() {
-			if err := validSingle(list.Get(i), fd, &paths{all: true}, depth); err != nil {
-				return fmt.Errorf("%d: %w", i, err)
+		if !ok || a.Len() != list.Len() || fd.Kind() != protoreflect.StringKind && a.Len() > 0 {
+			return false
+		}
+		for i := range a.Len() {
+			if s, ok := a.Elem(i).Value.(ast.String); !ok || string(s) != list.Get(i).String() {
+				return false
 			}
 		}
-		return nil
+		return true
 	}
-	return validSingle(v, fd, read, depth)
-}
-
-func validSingle(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *paths, depth int) error {
 	switch fd.Kind() {
-	case protoreflect.MessageKind, protoreflect.GroupKind:
-		if fd.Message().FullName() == "google.protobuf.Timestamp" {
-			_, err := messageValue(v.Message(), read, depth)
-			return err
-		}
-		return validMessage(v.Message(), read, depth)
+	case protoreflect.BoolKind:
+		b, ok := last.(ast.Boolean)
+		return ok && bool(b) == v.Bool()
 	case protoreflect.StringKind:
-		if !utf8.ValidString(v.String()) {
-			return errNotUTF8
-		}
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("%v is not a number that can be compared", f)
-		}
+		s, ok := last.(ast.String)
+		return ok && string(s) == v.String()
+	case protoreflect.Int32Kind:
+		n, ok := last.(ast.Number)
+		i, whole := n.Int64()
+		return ok && whole && i == v.Int()
 	}
-	return nil
+	return false
 }

@@ -289,6 +289,11 @@ func (c *compiler) apply(op ast.Ref, args []*node, s *scope) (*node, error) {
 	case "internal.member_2":
 		return c.pair(node{kind: member}, args[0], args[1]), nil
 	}
+	if name == "object.get" {
+		if n := c.get(args); n != nil {
+			return n, nil
+		}
+	}
 	n := node{kind: call, args: args, fn: builtin{name, topdown.GetBuiltin(name)}}
 	if n.fn.call == nil {
 		return nil, not("%s is unknown", name)
@@ -300,6 +305,28 @@ func (c *compiler) apply(op ast.Ref, args []*node, s *scope) (*node, error) {
 	total, text := totality(name, args)
 	n.errs, n.text = n.errs || !total, text
 	return c.nodes.the(n), nil
+}
+
+// get is object.get of the request or the service by a path of texts, which reads one place instead of all; nil: it is
+// of something else.
+func (c *compiler) get(args []*node) *node {
+	at, path := args[0], args[1]
+	if at.kind != request && at.kind != service || len(at.names) > 0 || path.kind != constant {
+		return nil
+	}
+	keys := []*ast.Term{path.term}
+	if a, ok := path.term.Value.(*ast.Array); ok {
+		keys = keys[:0]
+		a.Foreach(func(t *ast.Term) { keys = append(keys, t) })
+	}
+	for _, key := range keys {
+		if !isText(key) {
+			return nil
+		}
+		at = c.step(at, c.constant(key))
+	}
+	n := c.pair(node{kind: orElse, text: at.text && args[2].text}, at, args[2])
+	return n
 }
 
 // totality tells of a builtin whether it cannot go wrong over args, and whether what it gives is text.

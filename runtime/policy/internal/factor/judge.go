@@ -32,8 +32,9 @@ type Fired struct {
 }
 
 // Judge evaluates every rule over candidates, which must have rows. places gives the value of the request at a place, nil
-// where there is none; it is asked at most once for each.
-func (x *Index) Judge(ctx context.Context, places func(place int) *ast.Term, candidates bitset.Set, oracle Oracle) *Judgement {
+// where there is none; it is asked at most once for each, and given what an earlier request had there, which it may return
+// again.
+func (x *Index) Judge(ctx context.Context, places func(place int, last *ast.Term) *ast.Term, candidates bitset.Set, oracle Oracle) *Judgement {
 	m, _ := x.machines.Get().(*machine)
 	m.begin(ctx, places)
 	j := &m.judgement

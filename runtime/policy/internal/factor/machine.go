@@ -11,10 +11,11 @@ import (
 
 // A machine evaluates nodes for one goroutine at a time.
 type machine struct {
-	places  func(place int) *ast.Term // values of the request; nil while services are prepared
-	service *ast.Term                 // of the service at hand
-	row     *Row                      // and what is kept of it; nil while it is prepared
+	places  func(place int, last *ast.Term) *ast.Term // values of the request; nil while services are prepared
+	service *ast.Term                                 // of the service at hand
+	row     *Row                                      // and what is kept of it; nil while it is prepared
 
+	last     []*ast.Term // by place: what the request before had there
 	vars     []*ast.Term // of loops, by slot
 	requests []memo      // by cell
 	services []memo
@@ -133,7 +134,11 @@ func (m *machine) kept(n *node) *value {
 func (m *machine) compute(n *node) *ast.Term {
 	switch n.kind {
 	case request:
-		return m.places(n.place)
+		t := m.places(n.place, m.last[n.place])
+		if t != nil {
+			m.last[n.place] = t
+		}
+		return t
 	case service:
 		return descend(m.service, n.path)
 	case element:
@@ -155,6 +160,11 @@ func (m *machine) compute(n *node) *ast.Term {
 		return m.compare(n)
 	case member:
 		return m.member(n)
+	case orElse:
+		if t := m.eval(n.args[0]); t != nil {
+			return t
+		}
+		return m.eval(n.args[1])
 	case array, set, object:
 		return m.composite(n)
 	case negation:
@@ -298,7 +308,7 @@ func (m *machine) call(n *node) *ast.Term {
 }
 
 // begin makes m ready for a request.
-func (m *machine) begin(ctx context.Context, places func(int) *ast.Term) {
+func (m *machine) begin(ctx context.Context, places func(int, *ast.Term) *ast.Term) {
 	m.ctx.Context, m.places, m.steps, m.broken = ctx, places, 0, false
 	m.request++
 	m.forget(m.requests, &m.request)

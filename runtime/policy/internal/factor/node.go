@@ -21,6 +21,7 @@ const (
 	equal                // args[0] is args[1]
 	compare              // args[0] sign args[1], by Rego's order of all values
 	member               // args[0] is an element of args[1]
+	orElse               // args[0], or args[1] where that is undefined
 	array                // [args...]
 	object               // {args[0]: args[1], ...}
 	set                  // {args...}

@@ -257,7 +257,7 @@ func (p *Program) bodyColumns(b *body, seen map[*node]bool) {
 
 func (p *Program) newMachine() *machine {
 	return &machine{
-		vars: make([]*ast.Term, p.slots), requests: make([]memo, p.cells[0]), services: make([]memo, p.cells[1]), limit: maxSteps,
+		vars: make([]*ast.Term, p.slots), last: make([]*ast.Term, len(p.places)), requests: make([]memo, p.cells[0]), services: make([]memo, p.cells[1]), limit: maxSteps,
 	}
 }
 
