@@ -12,9 +12,10 @@ import (
 )
 
 // LoadRegistry returns the registry as st keeps it. Contracts that were validated by this very schema are taken as they
-// are; the others are validated anew from their authors' bytes. A contract that the schema now refuses is left out of
-// the registry, stays in the store, and is named in rejected; err tells that the store cannot be read. It uses all
-// processors, and none any more once it returns.
+// are; the others are validated anew from their authors' bytes, and stored so that it is done once. A contract that the
+// schema now refuses is left out of the registry, stays in the store, and is named in rejected; err tells that the store
+// cannot be read, or not be written, without which no request could be served either. It uses all processors, and none
+// any more once it returns.
 func LoadRegistry(ctx context.Context, st *store.Store, schema *contract.Schema) (r *contract.Registry, rejected []error, err error) {
 	records, revision, err := st.Services(ctx)
 	if err != nil {
@@ -29,13 +30,24 @@ func LoadRegistry(ctx context.Context, st *store.Store, schema *contract.Schema)
 		}
 		services[i] = &contract.Service{Contract: c, Revision: records[i].Revision, Time: records[i].Time}
 	})
-	accepted := services[:0]
+	var accepted []*contract.Service
+	var renewed []store.ServiceRecord
 	for i, service := range services {
-		if service != nil {
-			accepted = append(accepted, service)
-		} else {
+		if service == nil {
 			rejected = append(rejected, errs[i])
+			continue
 		}
+		accepted = append(accepted, service)
+		if records[i].SchemaDigest != schema.Digest() || records[i].Message == nil {
+			again, err := record(service, schema)
+			if err != nil {
+				return nil, nil, fmt.Errorf("load the registry: %w", err)
+			}
+			renewed = append(renewed, again)
+		}
+	}
+	if err := st.RenewServices(ctx, renewed); err != nil {
+		return nil, nil, fmt.Errorf("load the registry: %w", err)
 	}
 	return contract.NewRegistry(accepted...).At(revision), rejected, nil
 }

@@ -65,6 +65,30 @@ func TestContractsOfAnotherSchemaAreValidatedAnew(t *testing.T) {
 	}
 }
 
+// TestAContractIsValidatedAnewOnce: the next start takes it as it is.
+func TestAContractIsValidatedAnewOnce(t *testing.T) {
+	h := newHouse(t, defaults(nil))
+	c := h.parse(t, service("a", ""))
+	if err := h.store.SaveService(t.Context(), store.ServiceRecord{ID: "a", Source: c.Source(), SchemaDigest: "another", Revision: 7}); err != nil {
+		t.Fatal(err)
+	}
+	first, _, err := engine.LoadRegistry(t.Context(), h.store, h.schema)
+	if err != nil || first.Len() != 1 {
+		t.Fatal(first, err)
+	}
+	records, last, err := h.store.Services(t.Context())
+	if err != nil || len(records) != 1 || last != 7 {
+		t.Fatal(records, last, err)
+	}
+	if r := records[0]; r.Revision != 7 || r.SchemaDigest != h.schema.Digest() || !bytes.Equal(r.Source, c.Source()) || !bytes.Equal(r.Normal, c.JSON()) || r.Message == nil {
+		t.Errorf("stored: %+v", r)
+	}
+	again, _, err := engine.LoadRegistry(t.Context(), h.store, h.schema)
+	if err != nil || again.Digest() != first.Digest() {
+		t.Errorf("the second time: %v, %v", again, err)
+	}
+}
+
 // BenchmarkLoadRegistry starts from a store on disk that holds 10,000 contracts.
 func BenchmarkLoadRegistry(b *testing.B) {
 	const services = 10_000

@@ -57,6 +57,55 @@ func (s *Store) DeleteService(ctx context.Context, id string, revision uint64) e
 	return nil
 }
 
+// RenewServices stores records in place of those of the same id and revision, which they are by a newer schema; the last
+// revision stays. A record whose revision is no longer the stored one is left out. Some may be stored and others not
+// when it fails; each is whole.
+func (s *Store) RenewServices(ctx context.Context, records []ServiceRecord) error {
+	for len(records) > 0 {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("renew services: %w", err)
+		}
+		n, size := 0, 0
+		for n < len(records) && (n == 0 || size < renewBytes) {
+			size += len(records[n].Source) + len(records[n].Normal) + len(records[n].Message)
+			n++
+		}
+		err := s.write(func(txn *badger.Txn, _ *head) error { return s.renew(txn, records[:n]) })
+		if err != nil {
+			return fmt.Errorf("renew services from %s on: %w", records[0].ID, err)
+		}
+		records = records[n:]
+	}
+	return nil
+}
+
+// renewBytes is about how much one transaction of RenewServices holds: many syncs are saved, and Badger's own bound, a
+// seventh of a memtable, is far.
+const renewBytes = 256 << 10
+
+func (s *Store) renew(txn *badger.Txn, records []ServiceRecord) error {
+	for i := range records {
+		b, err := value(txn, serviceKey(records[i].ID))
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		stored, err := decodeService(b)
+		if err != nil {
+			return fmt.Errorf("service %s: %w", records[i].ID, err)
+		}
+		if stored.Revision != records[i].Revision {
+			continue
+		}
+		if err := s.set(txn, serviceKey(records[i].ID), encodeService(&records[i])); err != nil {
+			return fmt.Errorf("service %s: %w", records[i].ID, err)
+		}
+	}
+	return nil
+}
+
 // Services returns every record, sorted by id, and the last revision, 0 for a new store. The two belong together: no
 // save lies between them. An error about one record names it; none is left out silently.
 func (s *Store) Services(ctx context.Context) (records []ServiceRecord, last uint64, err error) {

@@ -93,6 +93,36 @@ func TestAServiceOfTheFirstReleaseIsRead(t *testing.T) {
 	}
 }
 
+func TestServicesAreRenewedWithoutARevision(t *testing.T) {
+	for name, open := range map[string]func() *store.Store{
+		"on disk":   func() *store.Store { return open(t, t.TempDir(), store.Options{}) },
+		"in memory": func() *store.Store { return open(t, "", store.Options{InMemory: true}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open()
+			var want, renewed []store.ServiceRecord
+			for i := range uint64(300) {
+				r := service(fmt.Sprintf("s%03d", i), i+1)
+				save(t, s, r)
+				r.Normal, r.Message, r.SchemaDigest = bytes.Repeat([]byte("n"), 3000), []byte("new"), "d2"
+				renewed, want = append(renewed, r), append(want, r)
+			}
+			// Since they were read, one was changed and one removed.
+			changed := service("s000", 301)
+			save(t, s, changed)
+			if err := s.DeleteService(t.Context(), "s001", 302); err != nil {
+				t.Fatal(err)
+			}
+			want[0], want = changed, slices.Delete(want, 1, 2)
+			if err := s.RenewServices(t.Context(), renewed); err != nil {
+				t.Fatal(err)
+			}
+			wantServices(t, s, 302, want...)
+			save(t, s, service("later", 303))
+		})
+	}
+}
+
 func TestServicesAndTheirRevisionSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, store.Options{})
