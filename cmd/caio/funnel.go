@@ -13,7 +13,7 @@ import (
 
 // steps at which a candidate may fall, in their order.
 func steps() []string {
-	return []string{"capability", "guarantee", "constraint", "rule", "security", "budget", "latency"}
+	return []string{"capability", "guarantee", "constraint", "rule", "security", "traits", "budget", "latency"}
 }
 
 // showFunnel writes a decision as a funnel: how many services were left after each step, who fell there and why, and
@@ -22,6 +22,9 @@ func showFunnel(w io.Writer, d *caiov1.Decision) error {
 	left := len(d.GetCandidates()) + int(d.GetUnlisted())
 	rows := [][]string{{"registry", strconv.Itoa(left), "", ""}}
 	for _, step := range steps() {
+		if step == "traits" && d.GetField() == nil {
+			continue // a step that requests without fields do not go through
+		}
 		fallen := outcome(d, step)
 		gone := len(fallen)
 		if step == "capability" {
@@ -136,6 +139,9 @@ func requestText(r *caiov1.Request) string {
 	}
 	if residency := r.GetData().GetResidency(); residency != "" {
 		parts = append(parts, "data stays in "+residency)
+	}
+	if n := len(r.GetField().GetIntent().GetRe()); n > 0 {
+		parts = append(parts, fmt.Sprintf("an intent field of dimension %d", n))
 	}
 	return strings.Join(parts, ", ")
 }

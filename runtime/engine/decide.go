@@ -51,6 +51,7 @@ type choice struct {
 	digest   string // of req
 	visible  bitset.Set
 	unlisted int32
+	fields   *fieldState // nil: the request brings none
 }
 
 // memory is what a decision works in. It is used again by the next.
@@ -124,6 +125,11 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	if err := finite(req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
+	if req.Field != nil {
+		if c.fields, err = readFields(req.Field); err != nil {
+			return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
+		}
+	}
 	match, err := s.Registry.Match(req, c.visible, listAll)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "match contracts", err)
@@ -131,6 +137,9 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 	c.list(match)
 	if err := c.judge(ctx, match.Passed); err != nil {
 		return nil, err
+	}
+	if c.fields != nil {
+		c.holdTraits()
 	}
 	c.limit()
 	if err := c.optimize(); err != nil {
@@ -203,19 +212,30 @@ func (c *choice) optimize() error {
 			e.past = c.past(e.id)
 		}
 	}
-	scale := c.scale()
+	scale, form := c.scale(), c.form()
 	for i := range c.entries {
 		e := &c.entries[i]
 		if e.outcome != eligible {
 			continue
 		}
 		e.terms = scale.terms(e)
+		if form == proof.ByField {
+			e.terms = c.fields.terms(e.fields, e.terms)
+		}
 		var err error
-		if e.score, err = e.terms.Score(); err != nil {
+		if e.score, err = form.Score(&e.terms); err != nil {
 			return fail("INTERNAL", "decide", "score "+e.id, err)
 		}
-		c.ranked = append(c.ranked, proof.Scored{Service: e.id, Score: e.score, Terms: &e.terms})
+		c.ranked = append(c.ranked, proof.Scored{Service: e.id, Score: e.score, Terms: &e.terms, Form: form})
 	}
 	proof.Rank(c.ranked, c.seed)
 	return nil
+}
+
+// form returns the form of the objective that c is decided by.
+func (c *choice) form() proof.Form {
+	if c.fields != nil && c.fields.intent != nil {
+		return proof.ByField
+	}
+	return proof.ByContract
 }

@@ -71,13 +71,18 @@ type tally struct {
 // decision writes what was decided, the last field first.
 func (c *choice) decision() (*Decision, error) {
 	d := &Decision{tally: c.tally()}
+	if c.fields != nil {
+		if err := c.writeReading(); err != nil {
+			return nil, err
+		}
+	}
 	c.Int(11, int64(c.unlisted))
-	c.Raw(c.shared.objective)
+	c.Raw(c.shared.objective[c.form()])
 	if err := c.writeChoice(d); err != nil {
 		return nil, err
 	}
 	for i := len(c.entries) - 1; i >= 0; i-- {
-		c.writeCandidate(&c.entries[i], d.ServiceID)
+		c.writeCandidate(i, d.ServiceID)
 	}
 	c.String(1, d.ServiceID)
 
@@ -124,7 +129,8 @@ func (c *choice) writeChoice(d *Decision) error {
 		c.NobodyLeft(c.fates, c.unlisted)
 		return nil
 	}
-	e := c.chosen()
+	at := c.chosen()
+	e := &c.entries[at]
 	same, err := e.choose()
 	if err != nil {
 		return fail("INTERNAL", "decide", "prove the decision", err)
@@ -140,22 +146,28 @@ func (c *choice) writeChoice(d *Decision) error {
 		c.PresentString(5, c.ranked[i].Service)
 	}
 	c.Raw(same.composition)
+	if c.form() == proof.ByField {
+		c.Stable(e.id, &c.fields.drive)
+	}
 	c.Optimum(c.ranked, c.seed)
 	c.Fast(e.contract, c.req.MaxLatencyMs)
 	c.Affordable(e.id, &e.price, c.req.Budget)
+	if c.fields != nil {
+		c.Constrained(e.id, c.limits(at))
+	}
 	c.Security(e.contract, c.req.Principal, c.req.Data)
 	c.NoRefusal(e.id, c.Policies.Digest(), c.digest, e.digest, c.Policies.Len())
 	c.Match(e.contract, e.offered, c.req)
 	return nil
 }
 
-// chosen returns the entry of the first in the ranking.
-func (c *choice) chosen() *entry {
+// chosen returns the position of the first in the ranking among the entries.
+func (c *choice) chosen() int {
 	at := 0
 	for c.entries[at].id != c.ranked[0].Service {
 		at++
 	}
-	return &c.entries[at]
+	return at
 }
 
 // writeInputs names everything that decided.
@@ -167,7 +179,7 @@ func (c *choice) writeInputs() {
 		}
 	}
 	mark := c.Len()
-	c.String(5, c.shared.configuration)
+	c.String(5, c.shared.configuration[c.form()])
 	c.String(4, schema.Digest(c.text))
 	c.String(3, c.Policies.Digest())
 	c.String(2, c.Registry.Digest())
@@ -175,8 +187,11 @@ func (c *choice) writeInputs() {
 	c.Message(7, mark)
 }
 
-func (c *choice) writeCandidate(e *entry, chosen string) {
-	start := c.Len()
+func (c *choice) writeCandidate(i int, chosen string) {
+	e, start := &c.entries[i], c.Len()
+	if c.fields != nil {
+		c.writeConstraints(i)
+	}
 	outcome := e.outcome
 	if outcome == eligible {
 		if e.id == chosen {
@@ -188,7 +203,7 @@ func (c *choice) writeCandidate(e *entry, chosen string) {
 	}
 	c.String(6, e.digest)
 	if e.outcome == eligible {
-		e.terms.Write(&c.Writer.Writer, 5)
+		c.form().Write(&e.terms, &c.Writer.Writer, 5)
 		c.PresentDouble(4, e.score)
 	}
 	for i := len(e.reasons) - 1; i >= 0; i-- {

@@ -25,6 +25,8 @@ type profile struct {
 	guarantee float64 // terms of the objective that are the same in every decision
 	risk      float64
 
+	fields *serviceField // nil: the contract states none
+
 	chosen atomic.Pointer[chosen] // nil until the service was first chosen
 }
 
@@ -40,8 +42,13 @@ func newProfile(s *contract.Service) (*profile, error) {
 		return nil, fmt.Errorf("prepare contract %s: %w", s.ID(), err)
 	}
 	m := s.Message()
+	fields, err := newServiceField(m.GetField())
+	if err != nil {
+		return nil, fmt.Errorf("prepare contract %s: %w", s.ID(), err)
+	}
 	p := &profile{
-		id: s.ID(), digest: s.Digest(), contract: m, facts: facts, offered: proof.Offered(m),
+		fields: fields,
+		id:     s.ID(), digest: s.Digest(), contract: m, facts: facts, offered: proof.Offered(m),
 		pricing: newPricing(m), promised: math.NaN(),
 		guarantee: (promisedShare(m, "accuracy") + promisedShare(m, "availability")) / 2, risk: risk(m.GetPrivacy()),
 	}

@@ -21,6 +21,7 @@ var funnel = [...]struct{ outcome, code, hint string }{
 	{"constraint", "NO_MATCHING_SERVICE", "relax the constraints, or register a service that meets them"},
 	{"rule", "RULE_VIOLATION", "change the request, the service's contract, or the rule named in the reasons"},
 	{"security", "SECURITY_VIOLATION", "use a principal with the permissions and trust the reasons name, or another service"},
+	{"traits", "NO_MATCHING_SERVICE", "demand less of field.trait_demands, or register a service that is minded like the caller"},
 	{"budget", "BUDGET_EXCEEDED", "raise budget.max_cost, or register a cheaper service"},
 	{"latency", "LATENCY_EXCEEDED", "raise max_latency_ms, or register a faster service"},
 }

@@ -26,21 +26,24 @@ type Snapshot struct {
 
 // shared is what all snapshots of one house have in common.
 type shared struct {
-	objective     []byte // fields objective and coefficients of every Decision, serialized
-	configuration string // digest of the objective
+	objective     [2][]byte // by form: fields objective and coefficients of every Decision, serialized
+	configuration [2]string // by form: digest of the objective
 	memory        sync.Pool
 }
 
 // NewSnapshot prepares registry's contracts for policies, which engine evaluates. Adapters may be nil if nothing is to be
 // executed.
 func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine policy.Engine, adapters *adapter.Catalog) (*Snapshot, error) {
-	constant, err := deterministic.Marshal(&caiov1.Decision{Objective: proof.Objective, Coefficients: proof.Coefficients()})
-	if err != nil {
-		return nil, fmt.Errorf("write the objective: %w", err)
-	}
 	s := &Snapshot{
 		Registry: registry, Policies: policies, Adapters: adapters, profiles: make([]*profile, registry.Slots()),
-		shared: &shared{objective: constant, configuration: proof.ObjectiveDigest()},
+		shared: &shared{},
+	}
+	for _, form := range []proof.Form{proof.ByContract, proof.ByField} {
+		constant, err := deterministic.Marshal(&caiov1.Decision{Objective: form.String(), Coefficients: proof.Coefficients()})
+		if err != nil {
+			return nil, fmt.Errorf("write the objective: %w", err)
+		}
+		s.shared.objective[form], s.shared.configuration[form] = constant, form.Digest()
 	}
 	s.shared.memory.New = func() any { return &memory{} }
 	facts := make([]*policy.Facts, registry.Slots())
@@ -60,6 +63,7 @@ func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine polic
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	var err error
 	if s.index, err = policy.NewIndex(policies, engine, facts); err != nil {
 		return nil, err
 	}

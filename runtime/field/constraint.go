@@ -1,5 +1,7 @@
 package field
 
+import "slices"
+
 // Constraint is one G-value: what must not be positive.
 type Constraint struct {
 	Name  string  // "safety", "policy", "traits", "budget" or "latency"
@@ -9,28 +11,23 @@ type Constraint struct {
 // Holds tells whether c is kept. NaN keeps nothing.
 func (c Constraint) Holds() bool { return c.Value <= 0 }
 
-// Safety returns G_safety of what is forbidden, harmful and unsafe, each positive where it is too much.
-func Safety(forbidden, harmful, unsafe float64) Constraint {
-	return Constraint{"safety", max(forbidden, harmful, unsafe)}
-}
+// Safety returns G_safety: the largest of excesses, each positive where something is forbidden, harmful or unsafe.
+func Safety(excesses ...float64) Constraint { return Constraint{"safety", worst(excesses)} }
 
-// Policy returns G_policy of the demands that data stays on the device, is private and complies, each positive where it
-// is not met.
-func Policy(onDevice, privacy, compliance float64) Constraint {
-	return Constraint{"policy", max(onDevice, privacy, compliance)}
-}
+// Policy returns G_policy: the largest of excesses, each positive where data would not stay on the device, not be private,
+// or not comply.
+func Policy(excesses ...float64) Constraint { return Constraint{"policy", worst(excesses)} }
 
 // Traits returns G_traits: the largest of gaps, one for each trait, such as conservative, confidential or tolerant of
-// risk. Without a trait it is 0.
-func Traits(gaps ...float64) Constraint {
-	if len(gaps) == 0 {
-		return Constraint{"traits", 0}
+// risk.
+func Traits(gaps ...float64) Constraint { return Constraint{"traits", worst(gaps)} }
+
+// worst returns the largest of excesses, 0 where there is none.
+func worst(excesses []float64) float64 {
+	if len(excesses) == 0 {
+		return 0
 	}
-	worst := gaps[0]
-	for _, gap := range gaps[1:] {
-		worst = max(worst, gap)
-	}
-	return Constraint{"traits", worst}
+	return slices.Max(excesses)
 }
 
 // Gap returns by how much a correlation, in [-1, 1], falls short of the one that is demanded.

@@ -27,8 +27,8 @@ func Excite(modes []Vector, direction []float64, room float64) (Control, error) 
 	return drive(modes, direction, room, maxScale)
 }
 
-// Directions returns what v has of each mode: the real part of <mode, v>.
-func Directions(modes []Vector, v Vector) []float64 {
+// Components returns what v has of each mode: the real part of <mode, v>.
+func Components(modes []Vector, v Vector) []float64 {
 	out := make([]float64, len(modes))
 	for j, mode := range modes {
 		out[j] = real(Inner(mode, v))

@@ -47,8 +47,8 @@ func TestSignalOfKnownModes(t *testing.T) {
 			t.Errorf("%s: %+v, want the energy %v", test.name, c, test.spent)
 		}
 	}
-	if got := Directions(modes, Vector{3 + 1i, 1 - 1i}); !slices.Equal(got, []float64{3, -2}) {
-		t.Errorf("directions %v", got)
+	if got := Components(modes, Vector{3 + 1i, 1 - 1i}); !slices.Equal(got, []float64{3, -2}) {
+		t.Errorf("components %v", got)
 	}
 }
 

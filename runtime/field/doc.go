@@ -5,7 +5,7 @@
 //
 //	t, err := field.NewTransform(len(psi))
 //	high, err := field.High(len(psi), .25)          // which frequencies are kept
-//	i := t.Intensity(psi, high)                      // ||P_high psi||^2
+//	i := t.Project(psi, high).Energy()               // ||P_high psi||^2
 //	a := field.Correlation(psi, capability)          // in [-1, 1]
 //	u, err := field.Excite(modes, direction, room)   // ||B u||^2 <= room
 //

@@ -41,7 +41,7 @@ func (m Mask) Not() Mask {
 }
 
 // Project returns P v = F^-1 M F v: what v has in the frequencies that m keeps. P is idempotent and self-adjoint, and
-// the projections by m and by m.Not() add up to v.
+// the projections by m and by m.Not() add up to v. The energy of the projection is I where v is an intent and m high.
 func (t *Transform) Project(v Vector, m Mask) Vector {
 	mustBe(len(m), t.d)
 	spectrum := t.Forward(v)
@@ -53,37 +53,12 @@ func (t *Transform) Project(v Vector, m Mask) Vector {
 	return t.Inverse(spectrum)
 }
 
-// Intensity returns ||P v||^2, the energy of v in the frequencies that m keeps: I where v is an intent and m high.
-func (t *Transform) Intensity(v Vector, m Mask) float64 {
-	mustBe(len(m), t.d)
-	var sum float64
-	for k, c := range t.Forward(v) {
-		if m[k] {
-			sum += energy(c)
-		}
-	}
-	return sum
-}
-
-// MatchedFilter returns ||E^H v||^2, the energy that v has along the columns of E: I in its other definition. Columns
-// count by their direction only, so that a longer one gains nothing, and a zero one is nothing; with one column, or
-// orthogonal ones, the result is at most the energy of v.
-func MatchedFilter(v Vector, columns ...Vector) float64 {
-	var sum float64
-	for _, column := range columns {
-		if length := column.Norm(); length > 0 {
-			sum += energy(over(Inner(column, v), length))
-		}
-	}
-	return sum
-}
-
-// Conductivity returns kappa = ||P v|| / ||v||, in [0, 1]: which share of v's length the frequencies that m keeps let
-// through. 0 for a zero field.
-func (t *Transform) Conductivity(v Vector, m Mask) float64 {
-	whole := v.Energy()
-	if whole == 0 {
+// Conductivity returns kappa = ||P v|| / ||v||, in [0, 1]: which share of the length of whole is that of its projection. 0
+// for a zero field.
+func Conductivity(projected, whole Vector) float64 {
+	length := whole.Norm()
+	if length == 0 {
 		return 0
 	}
-	return min(1, root(t.Intensity(v, m)/whole))
+	return min(1, projected.Norm()/length)
 }

@@ -48,10 +48,10 @@ func TestToneIsHighOrLowAsAWhole(t *testing.T) {
 				want = 1
 			}
 			v := tone(d, k)
-			if got := f.Intensity(v, mask(t, d, .25)); !closeTo(got, want, 1e-12) {
+			if got := f.Project(v, mask(t, d, .25)).Energy(); !closeTo(got, want, 1e-12) {
 				t.Errorf("dimension %d, frequency %d: intensity %v, want %v", d, k, got, want)
 			}
-			if got := f.Conductivity(v, mask(t, d, .25)); !closeTo(got, want, 1e-6) {
+			if got := Conductivity(f.Project(v, mask(t, d, .25)), v); !closeTo(got, want, 1e-6) {
 				t.Errorf("dimension %d, frequency %d: conductivity %v, want %v", d, k, got, want)
 			}
 		}
@@ -62,7 +62,7 @@ func TestToneIsHighOrLowAsAWhole(t *testing.T) {
 				kept++
 			}
 		}
-		if got, want := f.Intensity(delta(d, d/3), mask(t, d, .25)), float64(kept)/float64(d); !closeTo(got, want, 1e-12) {
+		if got, want := f.Project(delta(d, d/3), mask(t, d, .25)).Energy(), float64(kept)/float64(d); !closeTo(got, want, 1e-12) {
 			t.Errorf("dimension %d: intensity of a delta %v, want %v", d, got, want)
 		}
 	}
@@ -85,45 +85,39 @@ func TestProjectorIsOne(t *testing.T) {
 		if left, right := Inner(pa, b), Inner(a, pb); cmplx.Abs(left-right) > 1e-12*a.Norm()*b.Norm() {
 			t.Errorf("<P a, b> is %v, <a, P b> is %v", left, right)
 		}
-		if i := f.Intensity(a, high); math.Abs(i-pa.Energy()) > 1e-12*a.Energy() {
-			t.Errorf("intensity is %v, the projection's energy %v", i, pa.Energy())
-		}
-		parts := f.Intensity(a, high) + f.Intensity(a, high.Not())
+		parts := pa.Energy() + f.Project(a, high.Not()).Energy()
 		if math.Abs(parts-a.Energy()) > 1e-12*a.Energy() {
 			t.Errorf("energies of the parts add up to %v, the whole has %v", parts, a.Energy())
 		}
-		kappa := f.Conductivity(a, high)
+		kappa := Conductivity(pa, a)
 		if !(kappa >= 0 && kappa <= 1) || math.Abs(kappa*a.Norm()-pa.Norm()) > 1e-12*a.Norm() {
 			t.Errorf("conductivity is %v for %v of %v", kappa, pa.Norm(), a.Norm())
 		}
 	})
 }
 
-func TestMatchedFilterIsTheEnergyAlongItsColumns(t *testing.T) {
+func TestMatchedFilterIsTheShareOfEnergyAlongADirection(t *testing.T) {
 	v := Vector{3, 4i, 0}
 	for _, test := range []struct {
-		columns []Vector
-		want    float64
+		column Vector
+		want   float64
 	}{
-		{nil, 0},
-		{[]Vector{{1, 0, 0}}, 9},
-		{[]Vector{{1000, 0, 0}}, 9}, // length gains nothing
-		{[]Vector{{0, 0, 0}}, 0},
-		{[]Vector{{0, 0, 1}}, 0},
-		{[]Vector{{1i, 0, 0}, {0, 1, 0}}, 25},
-		{[]Vector{v}, 25},
+		{Vector{1, 0, 0}, .36},
+		{Vector{-1000i, 0, 0}, .36}, // length and phase gain nothing
+		{Vector{0, 0, 0}, 0},
+		{Vector{0, 0, 1}, 0},
+		{v, 1},
 	} {
-		if got := MatchedFilter(v, test.columns...); !closeTo(got, test.want, 1e-15) {
-			t.Errorf("along %v: %v, want %v", test.columns, got, test.want)
+		if got := test.column.Direction().MatchedFilter(v.Direction()); !closeTo(got, test.want, 1e-15) {
+			t.Errorf("along %v: %v, want %v", test.column, got, test.want)
 		}
 	}
 	property(t, func(t *testing.T, r *rand.Rand) {
 		d := dimension(r)
-		v, column := vector(r, d), vector(r, d)
-		got, whole := MatchedFilter(v, column), v.Energy()
-		c := Correlation(v, column)
-		if !(got >= 0 && got <= whole*(1+1e-12)) || got < c*c*whole*(1-1e-12) {
-			t.Errorf("%v along a column of correlation %v, the whole is %v", got, c, whole)
+		v, column := vector(r, d).Direction(), vector(r, d).Direction()
+		got, c := column.MatchedFilter(v), v.Correlation(column)
+		if !(got >= 0 && got <= 1) || got < c*c-1e-12 || column.Dimension() != d {
+			t.Errorf("%v along a column of correlation %v", got, c)
 		}
 	})
 }

@@ -88,13 +88,37 @@ func Inner(a, b Vector) complex128 {
 
 // Correlation returns the real part of <a, b> / (||a|| ||b||), in [-1, 1]: 1 where b is a positive multiple of a, -1
 // where it is a negative one, 0 where one is a quarter turn of the other, has nothing in common with it, or is zero.
-func Correlation(a, b Vector) float64 {
-	length := a.Norm() * b.Norm()
-	if length == 0 {
-		return 0
+func Correlation(a, b Vector) float64 { return a.Direction().Correlation(b.Direction()) }
+
+// Direction is a field brought to length 1, or a zero field, which has none: what is compared with many others is
+// measured once.
+type Direction struct{ unit Vector }
+
+// Direction returns v / ||v||.
+func (v Vector) Direction() Direction {
+	out, length := make(Vector, len(v)), v.Norm()
+	if length > 0 {
+		for j, c := range v {
+			out[j] = over(c, length)
+		}
 	}
-	return max(-1, min(1, real(Inner(a, b))/length))
+	return Direction{out}
 }
+
+// Vector returns the field of length 1, or zero. It is d's own.
+func (d Direction) Vector() Vector { return d.unit }
+
+// Dimension returns the dimension of the field that d is the direction of.
+func (d Direction) Dimension() int { return len(d.unit) }
+
+// Correlation returns the correlation of the fields that d and o are the directions of.
+func (d Direction) Correlation(o Direction) float64 {
+	return max(-1, min(1, real(Inner(d.unit, o.unit))))
+}
+
+// MatchedFilter returns ||E^H v||^2 for the matrix E whose one column is d, and the v whose direction o is, brought to
+// energy 1: which share of its energy v has along d, in [0, 1], turned by whatever phase. It is I in its other definition.
+func (d Direction) MatchedFilter(o Direction) float64 { return min(1, energy(Inner(d.unit, o.unit))) }
 
 // energy returns |c|^2.
 func energy(c complex128) float64 { return float64(real(c)*real(c)) + float64(imag(c)*imag(c)) }

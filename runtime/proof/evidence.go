@@ -172,6 +172,17 @@ func (r *reader) list(key string) (values []*structpb.Value) {
 	return values
 }
 
+// numbers reads a list of finite numbers.
+func (r *reader) numbers(to *[]float64, key string) {
+	for _, v := range r.list(key) {
+		var n float64
+		if n, r.err = (evidence{key: v}).number(key); r.err != nil {
+			return
+		}
+		*to = append(*to, n)
+	}
+}
+
 // An optional is a number that may not be stated; it is null then.
 type optional struct {
 	number float64

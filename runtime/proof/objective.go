@@ -13,84 +13,124 @@ import (
 	"github.com/smarthausgroup/caio/runtime/internal/wire"
 )
 
-// Objective names the form of the objective that is used without field state.
-const Objective = "contract"
+// A Form is one of the two forms of the objective (SPEC section 1). They have as many terms and the same coefficients.
+type Form byte
 
-// A weight is one term of the objective and how much it counts.
+const (
+	// ByContract counts what contracts promise: the form without field state. The zero Form.
+	ByContract Form = iota
+	// ByField counts how services agree with an intent that is given as a field.
+	ByField
+)
+
+// A weight is one term of the objective, how much it counts, and what it may be.
 type weight struct {
 	term, greek string
 	value       float64
+	least, most float64
 }
 
-// objective is the calculus of SPEC section 1 without field state, in the order in which terms are added. It is part
-// of the release: changing a number here changes every decision.
-var objective = [...]weight{
-	{"guarantee", "alpha", .3},
-	{"cost_score", "beta", .2},
-	{"performance", "gamma", .2},
-	{"reliability", "delta", .1},
-	{"cost", "lambda", -.1},
-	{"risk", "rho", -.05},
-	{"latency", "eta", -.05},
+// objective is the calculus of SPEC section 1 in both forms, in the order in which terms are added. It is part of the
+// release: changing a number here changes every decision.
+var objective = [...]struct {
+	name    string
+	weights [7]weight
+	byName  [7]int // the weights sorted by the names of their terms
+}{
+	ByContract: {"contract", [...]weight{
+		{"guarantee", "alpha", .3, 0, 1},
+		{"cost_score", "beta", .2, 0, 1},
+		{"performance", "gamma", .2, 0, 1},
+		{"reliability", "delta", .1, 0, 1},
+		{"cost", "lambda", -.1, 0, 1},
+		{"risk", "rho", -.05, 0, 1},
+		{"latency", "eta", -.05, 0, 1},
+	}, [...]int{4, 1, 0, 6, 2, 3, 5}},
+	ByField: {"field", [...]weight{
+		{"intent", "alpha", .3, 0, 1},      // I, of the intent brought to energy 1
+		{"capability", "beta", .2, -1, 1},  // A
+		{"model", "gamma", .2, -1, 1},      // RL
+		{"memory", "delta", .1, -1, maxDB}, // W, a correlation or in dB
+		{"cost", "lambda", -.1, 0, 1},
+		{"risk", "rho", -.05, 0, 1},
+		{"latency", "eta", -.05, 0, 1},
+	}, [...]int{1, 4, 0, 6, 3, 2, 5}},
 }
+
+// maxDB is the largest quality of a resonance; runtime/field gives no larger one.
+const maxDB = 300
+
+// formOf returns the form of that name.
+func formOf(name string) (Form, error) {
+	for f := range objective {
+		if objective[f].name == name {
+			return Form(f), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown objective %q", name)
+}
+
+// String returns the form's name, "contract" or "field".
+func (f Form) String() string { return objective[f].name }
 
 // Coefficients returns the weights of the objective by their names in the calculus, all positive; cost, risk and
-// latency count against a candidate. The map is the caller's.
+// latency count against a candidate. They are those of both forms. The map is the caller's.
 func Coefficients() map[string]float64 {
-	out := make(map[string]float64, len(objective))
-	for _, w := range objective {
+	out := make(map[string]float64)
+	for _, w := range objective[ByContract].weights {
 		out[w.greek] = math.Abs(w.value)
 	}
 	return out
 }
 
-// ObjectiveDigest names the objective and its coefficients, sha256 in hex: what a decision's configuration is.
-func ObjectiveDigest() string {
+// Digest names the form and its coefficients, sha256 in hex: what a decision's configuration is.
+func (f Form) Digest() string {
 	h := sha256.New()
-	fmt.Fprintln(h, Objective)
-	for _, w := range objective {
+	fmt.Fprintln(h, f)
+	for _, w := range objective[f].weights {
 		fmt.Fprintf(h, "%s %g\n", w.greek, w.value)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Terms are the values of the objective's terms, each in [0, 1], in the order of the calculus: guarantee, cost_score,
-// performance, reliability, cost, risk, latency.
-type Terms [len(objective)]float64
-
-// byName lists the terms sorted by their names.
-var byName = [...]int{4, 1, 0, 6, 2, 3, 5}
+// Terms are the values of the objective's terms in the order of the calculus. By contract, each in [0, 1]: guarantee,
+// cost_score, performance, reliability, cost, risk, latency. By field: intent in [0, 1], capability and model in [-1, 1],
+// memory in [-1, 300], cost, risk, latency as before.
+type Terms [7]float64
 
 // Score returns the objective's value for t: the weighted sum, added in the order of the calculus. It fails on a term
-// outside [0, 1], NaN included.
-func (t *Terms) Score() (float64, error) {
+// out of its range, NaN included.
+func (f Form) Score(t *Terms) (float64, error) {
 	var sum float64
-	for i := range objective {
-		if !(t[i] >= 0 && t[i] <= 1) {
-			return 0, fmt.Errorf("term %q is %v, outside [0, 1]", objective[i].term, t[i])
+	for i := range objective[f].weights {
+		w := &objective[f].weights[i]
+		if !(t[i] >= w.least && t[i] <= w.most) {
+			return 0, fmt.Errorf("term %q is %v, outside [%g, %g]", w.term, t[i], w.least, w.most)
 		}
 		// The conversion keeps compilers from fusing multiplication and addition, which would give other bits on
 		// other processors.
-		sum += float64(objective[i].value * t[i])
+		sum += float64(w.value * t[i])
 	}
 	return sum, nil
 }
 
 // Map returns t by name, as a candidate shows it.
-func (t *Terms) Map() map[string]float64 {
+func (f Form) Map(t *Terms) map[string]float64 {
 	out := make(map[string]float64, len(t))
-	for i := range objective {
-		out[objective[i].term] = t[i]
+	for i, w := range objective[f].weights {
+		out[w.term] = t[i]
 	}
 	return out
 }
 
 // Write writes t as a map from the terms' names, the field of that number.
-func (t *Terms) Write(w *wire.Writer, field int) {
-	for i := len(byName) - 1; i >= 0; i-- {
+func (f Form) Write(t *Terms, w *wire.Writer, field int) {
+	form := &objective[f]
+	for i := len(form.byName) - 1; i >= 0; i-- {
+		term := form.byName[i]
 		mark := w.Len()
-		w.PresentDouble(2, t[byName[i]])
-		w.PresentString(1, objective[byName[i]].term)
+		w.PresentDouble(2, t[term])
+		w.PresentString(1, form.weights[term].term)
 		w.Message(field, mark)
 	}
 }
@@ -100,6 +140,7 @@ type Scored struct {
 	Service string
 	Score   float64
 	Terms   *Terms // not nil; shared
+	Form    Form   // what the terms are; all that are ranked have the same
 	draw    uint64 // of a tie; set by Rank
 }
 

@@ -17,27 +17,24 @@ func Optimum(ranked []Scored, seed uint64) *caiov1.Proof {
 // Optimum writes the proof that the first of ranked is the best. Scores and each of the terms are a list along the
 // ranking: as an object for each candidate, the proof would be most of what a decision among a thousand says.
 func (w *Writer) Optimum(ranked []Scored, seed uint64) {
-	put(w, Optimization, optimum{service: ranked[0].Service, objective: Objective, seed: seed, ranked: ranked})
+	put(w, Optimization, optimum{service: ranked[0].Service, form: ranked[0].Form, seed: seed, ranked: ranked})
 }
 
 type optimum struct {
-	service   string
-	objective string
-	seed      uint64
-	ranked    []Scored
+	service string
+	form    Form
+	seed    uint64
+	ranked  []Scored
 }
 
 func (e optimum) about() string { return e.service }
 
 func (e optimum) holds() (bool, error) {
-	if e.objective != Objective {
-		return false, fmt.Errorf("unknown objective %q", e.objective)
-	}
 	if len(e.ranked) == 0 || e.ranked[0].Service != e.service {
 		return false, nil
 	}
 	for i := range e.ranked {
-		score, err := e.ranked[i].Terms.Score()
+		score, err := e.form.Score(e.ranked[i].Terms)
 		if err != nil {
 			return false, err
 		}
@@ -58,13 +55,14 @@ func before(a, b *Scored, seed uint64) bool {
 
 func (e optimum) write(w *wire.Writer) {
 	mark := w.Len()
-	for i := len(byName) - 1; i >= 0; i-- {
-		term, start := byName[i], w.Len()
+	form := &objective[e.form]
+	for i := len(form.byName) - 1; i >= 0; i-- {
+		term, start := form.byName[i], w.Len()
 		for j := len(e.ranked) - 1; j >= 0; j-- {
 			w.NumberElement(e.ranked[j].Terms[term])
 		}
 		w.List(start)
-		w.Entry(objective[term].term, start)
+		w.Entry(form.weights[term].term, start)
 	}
 	w.Object(mark)
 	w.Entry("terms", mark)
@@ -82,15 +80,18 @@ func (e optimum) write(w *wire.Writer) {
 	}
 	w.List(mark)
 	w.Entry("ranking", mark)
-	w.StringEntry("objective", e.objective)
+	w.StringEntry("objective", e.form.String())
 }
 
 func readOptimum(from evidence) (e optimum, err error) {
 	r := reader{from: from}
 	r.string(&e.service, subjectKey)
-	r.string(&e.objective, "objective")
-	var digits string
+	var form, digits string
+	r.string(&form, "objective")
 	r.string(&digits, "seed")
+	if e.form, err = formOf(form); r.err == nil && err != nil {
+		return e, err
+	}
 	if e.seed, err = strconv.ParseUint(digits, 10, 64); r.err == nil && err != nil {
 		return e, fmt.Errorf("seed: %w", err)
 	}
@@ -100,13 +101,14 @@ func readOptimum(from evidence) (e optimum, err error) {
 	scores := numbers(&r, "scores", n)
 	var terms evidence
 	r.object(&terms, "terms")
-	if r.err == nil && len(terms) != len(objective) {
-		return e, fmt.Errorf("evidence %q has %d lists, the objective %d terms", "terms", len(terms), len(objective))
+	weights := &objective[e.form].weights
+	if r.err == nil && len(terms) != len(weights) {
+		return e, fmt.Errorf("evidence %q has %d lists, the objective %d terms", "terms", len(terms), len(weights))
 	}
 	inner := reader{from: terms, err: r.err}
 	rows := make([]Terms, n)
-	for term := range objective {
-		for i, number := range numbers(&inner, objective[term].term, n) {
+	for term := range weights {
+		for i, number := range numbers(&inner, weights[term].term, n) {
 			rows[i][term] = number
 		}
 	}
@@ -119,25 +121,19 @@ func readOptimum(from evidence) (e optimum, err error) {
 			return e, fmt.Errorf("evidence %q names %q twice", "ranking", service)
 		}
 		seen[service] = true
-		e.ranked = append(e.ranked, Scored{Service: service, Score: scores[i], Terms: &rows[i]})
+		e.ranked = append(e.ranked, Scored{Service: service, Score: scores[i], Terms: &rows[i], Form: e.form})
 	}
 	return e, nil
 }
 
 // numbers reads a list of n finite numbers; nil after an error.
 func numbers(r *reader, key string, n int) []float64 {
-	values := r.list(key)
-	if r.err == nil && len(values) != n {
-		r.err = fmt.Errorf("evidence %q has %d numbers, the ranking %d services", key, len(values), n)
+	out := make([]float64, 0, n)
+	if r.numbers(&out, key); r.err == nil && len(out) != n {
+		r.err = fmt.Errorf("evidence %q has %d numbers, the ranking %d services", key, len(out), n)
 	}
 	if r.err != nil {
 		return nil
-	}
-	out := make([]float64, n)
-	for i, v := range values {
-		if out[i], r.err = (evidence{key: v}).number(key); r.err != nil {
-			return nil
-		}
 	}
 	return out
 }

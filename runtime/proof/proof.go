@@ -22,6 +22,8 @@
 //	latency          max_latency_ms is absent, or promised_ms is present and <= max_latency_ms
 //	optimization     every score is the weighted sum of its terms, and ranking sorts by score, then by tie-break; it
 //	                 begins with the service. scores and each list of terms go along with ranking
+//	CONTROL-0001     signal^T gram signal, added row after row, is at most max_energy - intent_energy
+//	CONTROL-0002     value - limit <= 0 for each of limits
 //	composition      composed equals the composition of the parts
 //	workflow         composed equals the composition of the parts along their needs
 //	refusal          every outcome is a step at which candidates fall, none "selected" or "eligible"
@@ -42,19 +44,21 @@ import (
 
 // The properties that proofs are about.
 const (
-	Matching       = "matching"
-	Rules          = "rules"
-	Authentication = "SEC-0001"
-	Authorization  = "SEC-0002"
-	Privacy        = "SEC-0003"
-	AccessControl  = "SEC-0004"
-	AccessBoundary = "access_boundary"
-	Budget         = "budget"
-	Latency        = "latency"
-	Optimization   = "optimization"
-	Composition    = "composition"
-	Workflow       = "workflow"
-	Refusal        = "refusal"
+	Matching         = "matching"
+	Rules            = "rules"
+	Authentication   = "SEC-0001"
+	Authorization    = "SEC-0002"
+	Privacy          = "SEC-0003"
+	AccessControl    = "SEC-0004"
+	AccessBoundary   = "access_boundary"
+	Budget           = "budget"
+	Latency          = "latency"
+	Optimization     = "optimization"
+	Stability        = "CONTROL-0001"
+	TraitConstraints = "CONTROL-0002"
+	Composition      = "composition"
+	Workflow         = "workflow"
+	Refusal          = "refusal"
 )
 
 // ErrForged is returned by Verify when valid does not follow from the evidence.
@@ -94,6 +98,10 @@ func wordsOf(property string) (words, bool) {
 	case Optimization:
 		return words{"optimization", "scores are the weighted sums of the terms; ranking sorts by score, then by sha256(seed, service_id)",
 			"", " is the best of those that may serve"}, true
+	case Stability:
+		return words{"control", "u^T gram u <= max_energy - intent_energy", "the control signal given with ", " keeps its energy bound"}, true
+	case TraitConstraints:
+		return words{"traits", "value - limit <= 0 for each of limits", "", " violates no constraint"}, true
 	case Composition:
 		return words{"composition", "composed equals the composition of parts", "the guarantees given for ",
 			" are those of its parts"}, true
@@ -140,6 +148,10 @@ func recompute(property string, e evidence) (bool, error) {
 		return holds(readLatency(e))
 	case Optimization:
 		return holds(readOptimum(e))
+	case Stability:
+		return holds(readStability(e))
+	case TraitConstraints:
+		return holds(readConstrained(e))
 	case Composition:
 		return composed(e)
 	case Workflow:

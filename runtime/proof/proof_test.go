@@ -64,7 +64,7 @@ func random(r *rand.Rand) (*caiov1.Contract, *caiov1.Request) {
 
 // candidate is the service of that id with its score.
 func candidate(id string, terms proof.Terms) proof.Scored {
-	score, err := terms.Score()
+	score, err := proof.ByContract.Score(&terms)
 	if err != nil {
 		panic(err)
 	}
@@ -85,7 +85,8 @@ func all(r *rand.Rand) []*caiov1.Proof {
 	seed := r.Uint64()
 	proof.Rank(scored, seed)
 	price := proof.Price{Known: r.IntN(3) > 0, Cost: r.Float64(), Currency: "USD"}
-	return append(proof.Security(c, q.Principal, q.Data),
+	signal, _ := drive(r)
+	return append(proof.Security(c, q.Principal, q.Data), proof.Stable("a", signal), proof.Constrained("a", limits(r)),
 		proof.Match(c, q), proof.Affordable("a", price, q.Budget), proof.Fast(c, q.MaxLatencyMs),
 		proof.NoRefusal("a", "d1", "d2", "d3", 4), proof.Optimum(scored, seed), proof.Composed(c, c.Guarantees),
 		proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "a", Outcome: "rule"}}, 2))
@@ -113,7 +114,7 @@ func TestEveryProofVerifiesAndNoneVerifiesWithItsVerdictTurned(t *testing.T) {
 		}
 	}
 	for _, property := range []string{proof.Matching, proof.Authentication, proof.Authorization, proof.Privacy,
-		proof.AccessControl, proof.AccessBoundary, proof.Budget, proof.Latency} {
+		proof.AccessControl, proof.AccessBoundary, proof.Budget, proof.Latency, proof.Stability, proof.TraitConstraints} {
 		if n := verdicts[property]; n[0] < 50 || n[1] < 50 {
 			t.Errorf("%s: only %d valid and %d invalid cases", property, n[0], n[1])
 		}
@@ -220,7 +221,7 @@ func TestARankingWithListsOfOtherLengthsOrAServiceTwiceIsRefused(t *testing.T) {
 func TestScoreRefusesWhatIsNotATerm(t *testing.T) {
 	for name, v := range map[string]float64{"NaN": math.NaN(), "Inf": math.Inf(1), "above": 1.5, "below": -.5} {
 		terms := proof.Terms{v}
-		if _, err := terms.Score(); err == nil {
+		if _, err := proof.ByContract.Score(&terms); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -229,7 +230,7 @@ func TestScoreRefusesWhatIsNotATerm(t *testing.T) {
 func TestTermsAreWrittenByName(t *testing.T) {
 	var w wire.Writer
 	terms := proof.Terms{0, 1, 2, 3, 4, 5, 6}
-	terms.Write(&w, 5)
+	proof.ByContract.Write(&terms, &w, 5)
 	var read caiov1.Candidate
 	if err := proto.Unmarshal(w.Bytes(), &read); err != nil {
 		t.Fatal(err)
@@ -254,9 +255,13 @@ func TestAWriterWritesWhatProtobufWouldOfTheMessages(t *testing.T) {
 		ranked := []proof.Scored{candidate("a", proof.Terms{r.Float64()}), candidate("b", proof.Terms{r.Float64()})}
 		proof.Rank(ranked, 3)
 		fates := []proof.Fate{{Service: "a", Outcome: "rule"}, {Service: "b", Outcome: "budget"}}
+		signal, _ := drive(r)
+		held := limits(r)
 		w.Reset()
 		w.NobodyLeft(fates, 7)
+		w.Stable("a", signal)
 		w.Optimum(ranked, 3)
+		w.Constrained("a", held)
 		w.Fast(c, q.MaxLatencyMs)
 		w.Affordable("a", price, q.Budget)
 		w.Security(c, q.Principal, q.Data)
@@ -264,7 +269,7 @@ func TestAWriterWritesWhatProtobufWouldOfTheMessages(t *testing.T) {
 		w.Match(c, proof.Offered(c), q)
 		want := &caiov1.Decision{Proofs: append([]*caiov1.Proof{proof.Match(c, q), proof.NoRefusal("a", "d1", "d2", "d3", 4)},
 			append(proof.Security(c, q.Principal, q.Data), proof.Affordable("a", *price, q.Budget), proof.Fast(c, q.MaxLatencyMs),
-				proof.Optimum(ranked, 3), proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "b", Outcome: "budget"}, {ServiceId: "a", Outcome: "rule"}}, 7))...)}
+				proof.Constrained("a", held), proof.Optimum(ranked, 3), proof.Stable("a", signal), proof.NobodyLeft([]*caiov1.Candidate{{ServiceId: "b", Outcome: "budget"}, {ServiceId: "a", Outcome: "rule"}}, 7))...)}
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(want)
 		if err != nil || !bytes.Equal(raw, w.Bytes()) {
 			t.Fatalf("wrote\n%x, want\n%x, %v", w.Bytes(), raw, err)

@@ -89,7 +89,7 @@ func (e refusal) holds() (bool, error) {
 	left := false
 	for _, fate := range e.fates {
 		switch fate.Outcome {
-		case "capability", "guarantee", "constraint", "rule", "security", "budget", "latency":
+		case "capability", "guarantee", "constraint", "rule", "security", "traits", "budget", "latency":
 		case "selected", "eligible":
 			left = true
 		default:
