@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,6 @@ import (
 	"github.com/smarthausgroup/caio/runtime/engine"
 	"github.com/smarthausgroup/caio/runtime/gateway"
 	"github.com/smarthausgroup/caio/runtime/identity"
-	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/server"
 	"github.com/smarthausgroup/caio/runtime/store"
 	"github.com/smarthausgroup/caio/runtime/trace"
@@ -50,7 +48,10 @@ func newServeCommand() *cobra.Command {
 
 Callers show a bearer token (JWT, EdDSA or RS256) that verifies with a key in --jwks. 'caio token keygen' and
 'caio token mint' make both for development. Secrets of providers are read from --secrets (a JSON file) and from the
-environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS.`,
+environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS.
+
+In force are the policies of --policies and --policy-overlay; without these flags the version that was activated last
+('caio policy activate'), and if there is none the embedded ones.`,
 		Example: "  caio token keygen --dir keys && caio serve --jwks keys/jwks.json --data /var/lib/caio",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,14 +105,11 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if !(o.checkShare >= 0 && o.checkShare <= 1) {
 		return fmt.Errorf("--check-share %v: must be a share from 0 to 1", o.checkShare)
 	}
-	set, err := o.policies.load()
+	set, origin, err := o.named(ctx, log)
 	if err != nil {
-		return o.policies.explain(err)
+		return err
 	}
-	for _, note := range o.policies.notes() {
-		log.WarnContext(ctx, "policies are missing", "note", note)
-	}
-	verifier, err := o.guard(set)
+	verifier, err := o.verifier()
 	if err != nil {
 		return err
 	}
@@ -127,6 +125,9 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 		return err
 	}
 	down.add(st.Close)
+	if set, origin, err = o.activated(ctx, st, set, origin, log); err != nil {
+		return err
+	}
 	registry, rejected, err := engine.LoadRegistry(ctx, st, schema)
 	if err != nil {
 		return err
@@ -154,8 +155,8 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	down.add(traces.Close)
 	e, err := engine.New(engine.Options{
-		Registry: registry, Policies: set, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema, History: history, Logger: log,
-		PolicyEngine: o.engine.value, CheckShare: o.checkShare,
+		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
+		History: history, Logger: log, PolicyEngine: o.engine.value, CheckShare: o.checkShare,
 	})
 	if err != nil {
 		return err
@@ -179,12 +180,8 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	return err
 }
 
-// guard refuses what is not safe in production and returns the verifier of tokens; nil where --insecure-dev does without.
-func (o *serveOptions) guard(set *policy.Set) (*identity.Verifier, error) {
-	if missing := set.Uncovered(); len(missing) > 0 && !o.insecureDev {
-		return nil, fmt.Errorf("unsafe: no rule of the policy set covers %s; add the default security/ rules, or lay your "+
-			"policies over them with --policy-overlay", strings.Join(missing, ", "))
-	}
+// verifier returns the verifier of tokens; nil where --insecure-dev does without.
+func (o *serveOptions) verifier() (*identity.Verifier, error) {
 	if o.jwks == "" {
 		if o.insecureDev {
 			return nil, nil

@@ -47,6 +47,9 @@ func (s *policySources) files() (fs.FS, error) {
 	return base, nil
 }
 
+// given tells whether the command line names policies.
+func (s *policySources) given() bool { return s.dir != "" || s.overlay != "" }
+
 func (s *policySources) load() (*policy.Set, error) {
 	files, err := s.files()
 	if err != nil {

@@ -41,6 +41,7 @@ type Options struct {
 	Traces   *trace.Log
 	Store    *store.Store     // keeps the registry over restarts
 	Schema   *contract.Schema // by which contracts were validated
+	Origin   PolicyOrigin     // where Policies come from; zero: from nowhere that is known
 	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
 	PolicyEngine   policy.Engine    // how policies are evaluated; empty: policy.Factored
@@ -57,8 +58,9 @@ type Engine struct {
 	snapshot atomic.Pointer[Snapshot]
 	referee  referee
 
-	change   sync.Mutex // one change of the registry at a time; guards watchers
+	change   sync.Mutex // one change of the registry or the policies at a time; guards watchers and policies.origin
 	watchers map[*watcher]struct{}
+	policies policyState
 }
 
 // New returns an Engine that decides by opts. It fails if a contract of the registry cannot be shown to policies.
@@ -92,6 +94,7 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
+	e.policies = policyState{turn: make(chan struct{}, 1), origin: opts.Origin}
 	e.snapshot.Store(snapshot)
 	e.referee.start(e, opts.CheckShare)
 	return e, nil

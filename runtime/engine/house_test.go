@@ -66,6 +66,18 @@ func newHouse(t testing.TB, rego fs.FS, contracts ...string) *house {
 // newHouseWith is a house that remembers history; nil: nothing yet.
 func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts ...string) *house {
 	t.Helper()
+	return newHouseFrom(t, engine.Options{History: history}, rego, contracts...)
+}
+
+// newHouseOf is a house whose policies come from origin.
+func newHouseOf(t testing.TB, origin engine.PolicyOrigin, rego fs.FS, contracts ...string) *house {
+	t.Helper()
+	return newHouseFrom(t, engine.Options{Origin: origin}, rego, contracts...)
+}
+
+// newHouseFrom is a house built from opts, whose parts below the engine it makes.
+func newHouseFrom(t testing.TB, opts engine.Options, rego fs.FS, contracts ...string) *house {
+	t.Helper()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -88,7 +100,9 @@ func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts .
 	t.Cleanup(func() { must(gw.Close()) })
 	catalog, err := shipped()
 	must(err)
-	h.Engine, err = engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: h.traces, Store: h.store, Schema: h.schema, History: history, CheckShare: 1})
+	opts.CheckShare = 1
+	opts.Policies, opts.Adapters, opts.Gateway, opts.Traces, opts.Store, opts.Schema = set, catalog, gw, h.traces, h.store, h.schema
+	h.Engine, err = engine.New(opts)
 	must(err)
 	t.Cleanup(func() {
 		must(h.Close())

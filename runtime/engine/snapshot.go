@@ -99,3 +99,40 @@ func (s *Snapshot) without(id string) *Snapshot {
 	next.index = s.index.With(slot, nil)
 	return &next
 }
+
+// under returns the snapshot in which policies judge, evaluated by engine. It takes as long as it takes to prepare them over
+// every service.
+func (s *Snapshot) under(policies *policy.Set, engine policy.Engine) (*Snapshot, error) {
+	facts := make([]*policy.Facts, len(s.profiles))
+	for slot := range facts {
+		facts[slot] = s.factsAt(slot)
+	}
+	index, err := policy.NewIndex(policies, engine, facts)
+	if err != nil {
+		return nil, err
+	}
+	next := *s
+	next.Policies, next.index = policies, index
+	return &next, nil
+}
+
+// following returns now under the policies of s, which was made of another snapshot of the same house. It takes as long as
+// it takes to prepare the services that differ.
+func (s *Snapshot) following(now *Snapshot) *Snapshot {
+	next := *now
+	next.Policies, next.index = s.Policies, s.index
+	for slot := range max(len(s.profiles), len(now.profiles)) {
+		if facts := now.factsAt(slot); facts != s.factsAt(slot) {
+			next.index = next.index.With(slot, facts)
+		}
+	}
+	return &next
+}
+
+// factsAt returns the facts of the service at slot, nil if it is free.
+func (s *Snapshot) factsAt(slot int) *policy.Facts {
+	if slot >= len(s.profiles) || s.profiles[slot] == nil {
+		return nil
+	}
+	return s.profiles[slot].facts
+}

@@ -23,7 +23,7 @@ type PolicyVersion struct {
 	ActivatedBy string    // subject of the principal that brought it into force; empty: the server itself
 	Reason      string    // empty: nobody said
 	Time        time.Time // when; in UTC and to the nanosecond when read back
-	Restores    uint32    // an earlier version, with files of its own, whose files these are; 0: it has its own
+	Restores    uint32    // an earlier version, whose files these are; 0: it has its own
 	Rules       int       // >= 0
 	FileCount   int       // >= 0
 }
@@ -70,8 +70,7 @@ func (s *Store) putPolicies(txn *badger.Txn, r *PolicyRecord, to *head) error {
 	}
 	to.policies++
 	if r.Restores != 0 {
-		old, err := loadVersion(txn, r.Restores)
-		if err != nil || old.Restores != 0 || r.Files != nil {
+		if _, err := loadVersion(txn, r.Restores); err != nil || r.Files != nil {
 			return fmt.Errorf("%w: %d cannot restore %d", ErrVersion, r.Number, r.Restores)
 		}
 	} else if err := s.set(txn, policyFilesKey(r.Number), encodeFiles(r.Files)); err != nil {
@@ -124,8 +123,13 @@ func (s *Store) PolicyRecord(_ context.Context, number uint32) (r *PolicyRecord,
 			return err
 		}
 		of := number
-		if v.Restores != 0 {
-			of = v.Restores
+		for at := v; at.Restores != 0; of = at.Number {
+			if at.Restores >= at.Number {
+				return fmt.Errorf("version %d: %w: it restores %d", at.Number, trace.ErrDamaged, at.Restores)
+			}
+			if at, err = loadVersion(txn, at.Restores); err != nil {
+				return err
+			}
 		}
 		b, err := value(txn, policyFilesKey(of))
 		if err != nil {
