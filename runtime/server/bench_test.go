@@ -5,19 +5,31 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/smarthausgroup/caio/runtime/engine/enginetest"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
 // BenchmarkDecide is one decision over loopback, client included, beside the engine's own share of it.
 func BenchmarkDecide(b *testing.B) {
-	h := newHouse(b, setup{contracts: []string{service("one", ""), service("two", "")}})
-	token := h.keys.token(b, "acme", "user")
+	size := enginetest.Small()
+	h := newHouse(b, setup{})
+	registry, err := size.Registry(h.schema)
+	must(b, err)
+	for s := range registry.All() {
+		_, err := h.engine.Register(b.Context(), s.Contract)
+		must(b, err)
+	}
+	token := h.keys.token(b, "tenant-7", "user")
+	asked := func() *caiov1.Request {
+		r := size.Request()
+		r.Principal = nil
+		return r
+	}
 	b.Run("engine alone", func(b *testing.B) {
-		request := detection()
-		request.Principal = &caiov1.Principal{Subject: "u1", Tenant: "acme", Roles: []string{"user"}, TrustLevel: 5, Authenticated: true}
+		in := &caiov1.DecideRequest{Request: size.Request()}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := h.engine.Decide(b.Context(), &caiov1.DecideRequest{Request: request}); err != nil {
+			if _, err := h.engine.Decide(b.Context(), in); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -33,7 +45,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := bench.api.Decide(b.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: detection()})); err != nil {
+				if _, err := bench.api.Decide(b.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: asked()})); err != nil {
 					b.Fatal(err)
 				}
 			}
