@@ -202,6 +202,29 @@ func TestFallsByTheIndexIfAndOnlyIfThereIsAReason(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotANumberMeetsNoDemand: no schema lets it through, but were there many, they would sort before all numbers.
+func TestWhatIsNotANumberMeetsNoDemand(t *testing.T) {
+	r := NewRegistry()
+	for i := range 3 * chunkSize {
+		c := &caiov1.Contract{
+			ServiceId: fmt.Sprint("s", i), Guarantees: map[string]*caiov1.Guarantee{"latency": {Bound: maxBound(math.NaN())}},
+			Constraints: &caiov1.Constraints{RateLimit: &caiov1.RateLimit{RequestsPerSecond: proto.Float64(math.NaN())}},
+		}
+		if i == 0 {
+			c.Guarantees["latency"].Bound.Max = proto.Float64(7)
+		}
+		r = r.With(&Service{Contract: &Contract{message: c}})
+	}
+	m, err := r.Match(&caiov1.Request{Guarantees: map[string]*caiov1.Demand{"latency": {Max: proto.Float64(8)}}}, nil, false)
+	if err != nil || m.Passed.Count() != 1 || !m.Passed.Has(0) {
+		t.Errorf("%d passed, %v; want the first alone", m.Passed.Count(), err)
+	}
+	m, err = r.Match(&caiov1.Request{Constraints: &caiov1.Demands{RequestsPerSecond: proto.Float64(-1)}}, nil, false)
+	if err != nil || !m.Passed.Empty() {
+		t.Errorf("%d passed, %v; want none", m.Passed.Count(), err)
+	}
+}
+
 func checkMatch(t *testing.T, v vocabulary, r *Registry) (passed, fallen int) {
 	t.Helper()
 	request, listAll := v.request(), v.IntN(2) == 0

@@ -117,6 +117,8 @@ func TestConstraintsExclude(t *testing.T) {
 		{"too many tokens", stated, &caiov1.Demands{MaxTokensPerRequest: proto.Int32(101)}, false},
 		{"too much context", stated, &caiov1.Demands{ContextLength: proto.Int32(1001)}, false},
 		{"no limit stated", both, &caiov1.Demands{ContextLength: proto.Int32(1)}, false},
+		{"nothing, where no limit is stated", both, &caiov1.Demands{ContextLength: proto.Int32(0)}, false},
+		{"nothing, where nothing is taken", &caiov1.Constraints{ContextLength: proto.Int32(0)}, &caiov1.Demands{ContextLength: proto.Int32(0)}, true},
 		{"rate a minute", stated, &caiov1.Demands{RequestsPerSecond: proto.Float64(2)}, true},
 		{"rate a minute exceeded", stated, &caiov1.Demands{RequestsPerSecond: proto.Float64(2.1)}, false},
 		{"both rates: the lower holds", both, &caiov1.Demands{RequestsPerSecond: proto.Float64(2)}, false},

@@ -1,7 +1,10 @@
 package contract
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -283,6 +286,40 @@ func TestDigestIsOfIDsAndContractsOnly(t *testing.T) {
 	}
 	if forward.Without(services[0].ID()).Digest() == forward.Digest() {
 		t.Error("the digest does not tell a service is gone")
+	}
+}
+
+// TestDigestIsWhatItsCommentSays computes it from the services alone, through changes that fill and empty groups.
+func TestDigestIsWhatItsCommentSays(t *testing.T) {
+	want := func(services iter.Seq[*Service]) string {
+		lines := map[byte]string{}
+		for s := range services {
+			lines[sha256.Sum256([]byte(s.ID()))[0]] += s.ID() + " " + s.Contract.Digest() + "\n"
+		}
+		all := ""
+		for group := range 256 {
+			if of, ok := lines[byte(group)]; ok {
+				sum := sha256.Sum256([]byte(of))
+				all += string([]byte{byte(group)}) + string(sum[:])
+			}
+		}
+		sum := sha256.Sum256([]byte(all))
+		return hex.EncodeToString(sum[:])
+	}
+	random := rand.New(rand.NewPCG(5, 5))
+	r := NewRegistry()
+	for step := range 400 {
+		if id := fmt.Sprint("s", random.IntN(300)); step%3 == 2 {
+			r = r.Without(id)
+		} else {
+			r = r.With(&Service{Contract: &Contract{message: &caiov1.Contract{ServiceId: id}, digest: fmt.Sprint(step)}})
+		}
+		if got := r.Digest(); got != want(r.All()) {
+			t.Fatalf("digest %s, want %s", got, want(r.All()))
+		}
+		if fresh := NewRegistry(slices.Collect(r.All())...); fresh.Digest() != r.Digest() {
+			t.Fatal("the digest of the same services at once is another")
+		}
 	}
 }
 
