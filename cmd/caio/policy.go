@@ -21,7 +21,8 @@ func newPolicyCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand(), newPolicyEjectCommand(),
-		newPolicyExplainCommand(),
+		newPolicyExplainCommand(), newPolicyActivateCommand(), newPolicyRollbackCommand(), newPolicyVersionsCommand(),
+		newPolicyShowCommand(), newPolicyDiffCommand(),
 	)
 	return cmd
 }

@@ -19,6 +19,7 @@ import (
 const (
 	codeInvalidRequest   = "INVALID_REQUEST"
 	codeInvalidContract  = "INVALID_CONTRACT"
+	codeInvalidPolicy    = "INVALID_POLICY"
 	codeServiceNotFound  = "SERVICE_NOT_FOUND"
 	codeTimeout          = "TIMEOUT"
 	codeCanceled         = "CANCELED"
@@ -36,6 +37,7 @@ const (
 	stageContract     = "contract"
 	stageRegistry     = "registry"
 	stageTrace        = "trace"
+	stagePolicy       = "policy"
 	stageServe        = "serve"
 )
 
@@ -49,9 +51,9 @@ const hintSchema = "the messages are described in schema/proto/caio/v1; names ar
 // another service.
 func connectCode(code string) connect.Code {
 	switch code {
-	case codeInvalidRequest, codeInvalidContract:
+	case codeInvalidRequest, codeInvalidContract, codeInvalidPolicy:
 		return connect.CodeInvalidArgument // 400
-	case codeServiceNotFound, codeTraceNotFound:
+	case codeServiceNotFound, codeTraceNotFound, "POLICY_NOT_FOUND":
 		return connect.CodeNotFound // 404
 	case "SERVICE_EXISTS":
 		return connect.CodeAlreadyExists // 409

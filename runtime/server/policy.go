@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"connectrpc.com/connect"
 
@@ -18,6 +19,49 @@ type policies struct {
 	caiov1connect.UnimplementedPolicyServiceHandler
 	engine *engine.Engine
 	traces *trace.Log
+	logger *slog.Logger
+	turn   chan struct{} // holds one element while policies that came from outside are compiled
+}
+
+func newPolicies(s *Server) *policies {
+	return &policies{engine: s.opts.Engine, traces: s.opts.Traces, logger: s.opts.Logger, turn: make(chan struct{}, 1)}
+}
+
+// compiling waits until no other policies are compiled: whatever size they have, they take one processor at most from
+// the requests. done is called at the end.
+func (p *policies) compiling(ctx context.Context) (done func(), err error) {
+	select {
+	case p.turn <- struct{}{}:
+		return func() { <-p.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *policies) Check(ctx context.Context, req *connect.Request[caiov1.PolicyServiceCheckRequest]) (*connect.Response[caiov1.PolicyServiceCheckResponse], error) {
+	done, err := p.compiling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	response, err := engine.CheckPolicies(req.Msg.GetFiles())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(response), nil
+}
+
+func (p *policies) Test(ctx context.Context, req *connect.Request[caiov1.PolicyServiceTestRequest]) (*connect.Response[caiov1.PolicyServiceTestResponse], error) {
+	done, err := p.compiling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	response, err := engine.TestPolicies(ctx, req.Msg.GetFiles(), req.Msg.GetRun(), req.Msg.GetCoverage())
+	if err != nil {
+		return nil, invalidPolicy(err)
+	}
+	return connect.NewResponse(response), nil
 }
 
 func (p *policies) List(context.Context, *connect.Request[caiov1.PolicyServiceListRequest]) (*connect.Response[caiov1.PolicyServiceListResponse], error) {

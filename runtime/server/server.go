@@ -179,7 +179,7 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
 	mount(caiov1connect.NewTraceServiceHandler(&traces{s.opts.Traces}, gated...))
-	mount(caiov1connect.NewPolicyServiceHandler(&policies{engine: s.opts.Engine, traces: s.opts.Traces}, gated...))
+	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
