@@ -10,6 +10,7 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
+	"github.com/smarthausgroup/caio/runtime/engine/enginetest"
 	"github.com/smarthausgroup/caio/runtime/store"
 )
 
@@ -130,6 +131,32 @@ adapter: {plugin: openai}, required_permissions: [chat], metadata: {tenant: acme
 		r, rejected, err := engine.LoadRegistry(b.Context(), st, schema)
 		if err != nil || len(rejected) > 0 || r.Len() != services {
 			b.Fatal(r.Len(), rejected, err)
+		}
+	}
+}
+
+// BenchmarkRegister brings one contract into force among 10,000 services and 1,000 rules, from the parsed contract to the
+// snapshot by which the next request is decided, and takes it out again. The store is in memory: syncing is the disk's
+// affair.
+func BenchmarkRegister(b *testing.B) {
+	size := enginetest.Large()
+	checker, err := contract.NewSchema()
+	if err != nil {
+		b.Fatal(err)
+	}
+	registry, err := size.Registry(checker)
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := newHouseFrom(b, engine.Options{Registry: registry}, size.Policies())
+	c := h.parse(b, service("new", ""))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := h.Register(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := h.Remove(b.Context(), "new", nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

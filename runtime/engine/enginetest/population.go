@@ -76,7 +76,11 @@ func (s Size) Registry(checker *contract.Schema) (*contract.Registry, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := contract.Restore(contract.Stored{Filename: m.ServiceId + ".yaml", JSON: raw})
+		message, err := proto.Marshal(m)
+		if err != nil {
+			return nil, err
+		}
+		c, err := contract.Restore(contract.Stored{Filename: m.ServiceId + ".yaml", JSON: raw, Message: message})
 		if err != nil {
 			return nil, err
 		}
