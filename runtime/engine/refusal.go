@@ -4,12 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/types/known/structpb"
-
-	"github.com/smarthausgroup/caio/runtime/proof"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -123,37 +119,6 @@ func enumerateFirst(said []string, all int) string {
 		joined += fmt.Sprintf(" | and %d more", all-len(said))
 	}
 	return joined
-}
-
-func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
-	message := p.Unknown
-	switch {
-	case p.Known && p.Currency != b.Currency:
-		message = fmt.Sprintf("priced in %s, the budget is in %s", p.Currency, b.Currency)
-	case p.Known:
-		message = fmt.Sprintf("estimated cost %s %s is over the budget of %s", decimal(p.Cost), p.Currency, decimal(b.MaxCost))
-	}
-	facts := map[string]*structpb.Value{
-		"request.budget.max_cost": structpb.NewNumberValue(b.MaxCost), "request.budget.currency": structpb.NewStringValue(b.Currency),
-		"service.cost.currency": structpb.NewStringValue(p.Currency),
-	}
-	if p.Known {
-		facts["estimated_cost"] = structpb.NewNumberValue(p.Cost)
-	}
-	return &caiov1.Reason{Rule: "request.budget", Message: message, Facts: &structpb.Struct{Fields: facts}}
-}
-
-// decimal writes n without an exponent, as prices are read.
-func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
-func tooSlow(p *profile, limit float64) *caiov1.Reason {
-	facts := map[string]*structpb.Value{"request.max_latency_ms": structpb.NewNumberValue(limit)}
-	message := "the contract promises no latency"
-	if p.promises() {
-		message = fmt.Sprintf("promised latency %s ms is over the cap of %s ms", decimal(p.promised), decimal(limit))
-		facts["service.guarantees.latency.bound.max"] = structpb.NewNumberValue(p.promised)
-	}
-	return &caiov1.Reason{Rule: "request.max_latency_ms", Message: message, Facts: &structpb.Struct{Fields: facts}}
 }
 
 // why says in one sentence what speaks for the service chosen.
