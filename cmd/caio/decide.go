@@ -152,6 +152,7 @@ type decided struct {
 	Ranking    []string           `json:"ranking"`
 	Seed       uint64             `json:"seed"`
 	Inputs     json.RawMessage    `json:"inputs"`
+	Field      json.RawMessage    `json:"field,omitempty"` // only where the request brings fields
 }
 
 type decidedCandidate struct {
@@ -160,6 +161,8 @@ type decidedCandidate struct {
 	Reasons   []decidedReason    `json:"reasons"`
 	Score     *float64           `json:"score"`
 	Terms     map[string]float64 `json:"terms"`
+
+	FieldConstraints map[string]float64 `json:"field_constraints,omitempty"` // only where the request brings fields
 }
 
 type decidedReason struct {
@@ -181,17 +184,17 @@ type decidedError struct {
 
 func decisionJSON(w io.Writer, d *caiov1.Decision) error {
 	// The messages' own JSON is canonical; lists of it only need to be cut out.
-	raw, err := schema.JSON(&caiov1.Decision{Proofs: d.GetProofs(), Inputs: d.GetInputs()})
+	raw, err := schema.JSON(&caiov1.Decision{Proofs: d.GetProofs(), Inputs: d.GetInputs(), Field: d.GetField()})
 	if err != nil {
 		return err
 	}
-	var parts struct{ Proofs, Inputs json.RawMessage }
+	var parts struct{ Proofs, Inputs, Field json.RawMessage }
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return err
 	}
 	out := decided{
 		ServiceID: d.GetServiceId(), Candidates: []decidedCandidate{}, Proofs: parts.Proofs, Ranking: d.GetRanking(),
-		Seed: d.GetSeed(), Inputs: parts.Inputs,
+		Seed: d.GetSeed(), Inputs: parts.Inputs, Field: parts.Field,
 	}
 	if out.Ranking == nil {
 		out.Ranking = []string{}
@@ -200,7 +203,7 @@ func decisionJSON(w io.Writer, d *caiov1.Decision) error {
 		out.Error = &decidedError{e.GetCode(), e.GetMessage(), e.GetStage(), e.GetHint()}
 	}
 	for _, c := range d.GetCandidates() {
-		candidate := decidedCandidate{c.GetServiceId(), c.GetOutcome(), []decidedReason{}, c.Score, map[string]float64{}}
+		candidate := decidedCandidate{c.GetServiceId(), c.GetOutcome(), []decidedReason{}, c.Score, map[string]float64{}, c.GetFieldConstraints()}
 		for name, term := range c.GetTerms() {
 			candidate.Terms[name] = term
 		}
