@@ -117,11 +117,12 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 		s.shared.memory.Put(m)
 	}()
 	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, visible: visible(s.Registry, req.Principal)}
-	var err error
-	if c.text, err = deterministic.MarshalAppend(c.text[:0], req); err != nil {
+	err := writeRequest(&c.Writer.Writer, req)
+	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}
-	c.digest = schema.Digest(c.text)
+	c.digest = schema.Digest(c.Bytes())
+	c.Reset()
 	if err := finite(req); err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
 	}

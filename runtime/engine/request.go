@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"errors"
+	"slices"
 	"time"
+	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/smarthausgroup/caio/runtime/internal/wire"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -82,4 +87,49 @@ func shareRequest(out, req *caiov1.Request) {
 	if req != nil {
 		out.MaxLatencyMs = req.MaxLatencyMs
 	}
+}
+
+// writeRequest writes req as protobuf's deterministic serializer does; the digest of a request is that of these bytes.
+// That serializer allocates for each entry of a map, here are none. It fails on text that is not UTF-8.
+func writeRequest(w *wire.Writer, req *caiov1.Request) error {
+	var err error
+	put := func(there bool, field int, m proto.Message) {
+		if there && err == nil {
+			err = w.Proto(field, m)
+		}
+	}
+	put(req.Field != nil, 11, req.Field)
+	put(req.Context != nil, 10, req.Context)
+	put(req.Principal != nil, 9, req.Principal)
+	put(req.Intent != nil, 8, req.Intent)
+	put(req.Data != nil, 7, req.Data)
+	if req.MaxLatencyMs != nil {
+		w.PresentDouble(6, *req.MaxLatencyMs)
+	}
+	put(req.Budget != nil, 5, req.Budget)
+	put(req.Constraints != nil, 4, req.Constraints)
+	var few [16]string
+	names := few[:0]
+	for name := range req.Guarantees {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i := len(names) - 1; i >= 0; i-- {
+		mark := w.Len()
+		put(true, 2, req.Guarantees[names[i]])
+		w.PresentString(1, names[i])
+		w.Message(3, mark)
+	}
+	w.String(2, req.Match)
+	for i := len(req.Capabilities) - 1; i >= 0; i-- {
+		w.PresentString(1, req.Capabilities[i])
+	}
+	for _, texts := range [][]string{names, req.Capabilities, {req.Match}} {
+		for _, s := range texts {
+			if err == nil && !utf8.ValidString(s) {
+				err = errors.New("text is not UTF-8")
+			}
+		}
+	}
+	return err
 }

@@ -13,13 +13,16 @@
 //
 // Written so, the bytes are those of proto.MarshalOptions{Deterministic: true}. Field numbers must be 1 to 15, which is
 // all that the house's hot messages have; text must be UTF-8, as everywhere in protobuf. A Writer belongs to one
-// goroutine; the zero Writer is empty and ready. Nothing here fails.
+// goroutine; the zero Writer is empty and ready. Only Proto can fail.
 package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/bits"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // Wire types, the low three bits of a tag.
@@ -137,4 +140,19 @@ func (w *Writer) Bool(field int, b bool) {
 	if b {
 		w.Uint(field, 1)
 	}
+}
+
+// Proto writes m, which is not nil, as protobuf's own serializer does. It fails, and leaves w as it was, on text in m
+// that is not UTF-8.
+func (w *Writer) Proto(field int, m proto.Message) error {
+	mark := w.Len()
+	n := proto.Size(m)
+	to := w.space(n)
+	written, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.MarshalAppend(to[:0:n], m)
+	if err != nil || len(written) != n {
+		w.at += n
+		return fmt.Errorf("write %s, %d of %d bytes: %w", m.ProtoReflect().Descriptor().Name(), len(written), n, err)
+	}
+	w.Message(field, mark)
+	return nil
 }

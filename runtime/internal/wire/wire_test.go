@@ -40,6 +40,12 @@ func candidate(w *wire.Writer, c *caiov1.Candidate) {
 		w.PresentDouble(4, *c.Score)
 	}
 	for i := len(c.Reasons) - 1; i >= 0; i-- {
+		if i%2 == 1 {
+			if err := w.Proto(3, c.Reasons[i]); err != nil {
+				panic(err)
+			}
+			continue
+		}
 		mark := w.Len()
 		reason(w, c.Reasons[i])
 		w.Message(3, mark)
@@ -171,6 +177,15 @@ func TestEveryKindOfEntryIsAStructs(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, w.Bytes(), want, &structpb.Struct{})
+}
+
+func TestWhatProtobufCannotWriteLeavesNothing(t *testing.T) {
+	var w wire.Writer
+	w.String(1, "before")
+	before := bytes.Clone(w.Bytes())
+	if err := w.Proto(3, &caiov1.Reason{Rule: "not \xff UTF-8"}); err == nil || !bytes.Equal(w.Bytes(), before) {
+		t.Errorf("%v, wrote %x", err, w.Bytes())
+	}
 }
 
 func FuzzStruct(f *testing.F) {
