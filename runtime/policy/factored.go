@@ -52,6 +52,7 @@ func (s *Set) factor() *factored {
 		Compiler: s.compiler,
 		Data:     s.documents(),
 		Text:     func(ref ast.Ref) bool { return look(ref).text },
+		Object:   func(ref ast.Ref) bool { return look(ref).object },
 		Reads:    s.readsOfBody,
 	})
 	for i, r := range f.rules {

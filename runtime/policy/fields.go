@@ -26,6 +26,7 @@ type field struct {
 	allowed   []string // instead of unknown; nil: nothing may follow
 	mayMissed bool     // the value need not be there
 	text      bool     // the value is text wherever it is there
+	object    bool     // the value is an object wherever it is there
 }
 
 // look follows ref, which begins with input, through the vocabulary as far as its parts are known.
@@ -48,6 +49,7 @@ func look(ref ast.Ref) field {
 // descend follows parts from a message. In a contract every object is there; in a request those that are completed.
 func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f field) field {
 	if len(parts) == 0 || free(md) {
+		f.object = len(parts) == 0 && (!free(md) || md.Name() == "Struct")
 		f.mayMissed = f.mayMissed || len(parts) > 0
 		return f
 	}

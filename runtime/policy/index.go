@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	"github.com/smarthausgroup/caio/runtime/policy/internal/factor"
@@ -103,8 +104,7 @@ func (x *Index) Route(ctx context.Context, req *caiov1.Request, candidates bitse
 		return r, r.askOPA(candidates)
 	}
 	f := x.set.factored()
-	places := r.oracle.places(f)
-	r.judged = x.x.Judge(ctx, places, candidates, &r.oracle)
+	r.judged = x.x.Judge(ctx, &asked{req.ProtoReflect(), f.places}, candidates, &r.oracle)
 	if r.oracle.err != nil {
 		r.Release()
 		return nil, r.oracle.err
@@ -344,11 +344,16 @@ func (o *oracle) Ask(c *factor.Opaque, service *ast.Term) (holds, broken bool) {
 	return holds, broken || err != nil
 }
 
-// places returns the values of the request that f asks for.
-func (o *oracle) places(f *factored) func(int, *ast.Term) *ast.Term {
-	m := o.request.ProtoReflect()
-	return func(i int, last *ast.Term) *ast.Term { return f.places[i].term(m, last) }
+// asked is the request as the factored engine asks for it.
+type asked struct {
+	message protoreflect.Message
+	spots   []spot
 }
+
+func (a *asked) Value(place int, last *ast.Term) *ast.Term {
+	return a.spots[place].term(a.message, last)
+}
+func (a *asked) Has(place int) bool { return a.spots[place].there(a.message) }
 
 // factored is what the factored engine needs of a Set. It is made when first asked for.
 type factored struct {

@@ -48,15 +48,8 @@ func (p *spot) term(m protoreflect.Message, last *ast.Term) *ast.Term {
 		v, err := messageValue(m, wholly, 0)
 		return termOf(v, err)
 	}
-	end := len(p.fields) - 1
-	for _, fd := range p.fields[:end] {
-		if !m.Has(fd) && fd.HasPresence() {
-			return nil
-		}
-		m = m.Get(fd).Message()
-	}
-	fd := p.fields[end]
-	if fd.HasPresence() && !m.Has(fd) {
+	m, fd := p.find(m)
+	if fd == nil {
 		return nil
 	}
 	if len(p.rest) > 0 {
@@ -79,6 +72,36 @@ func (p *spot) term(m protoreflect.Message, last *ast.Term) *ast.Term {
 	}
 	v, err := fieldValue(m.Get(fd), fd, wholly, len(p.fields))
 	return termOf(v, err)
+}
+
+// find returns the last of p's fields and the message it is in; nil: there is no value.
+func (p *spot) find(m protoreflect.Message) (protoreflect.Message, protoreflect.FieldDescriptor) {
+	end := len(p.fields) - 1
+	for _, fd := range p.fields[:end] {
+		if !m.Has(fd) {
+			return nil, nil
+		}
+		m = m.Get(fd).Message()
+	}
+	fd := p.fields[end]
+	if fd.HasPresence() && !m.Has(fd) {
+		return nil, nil
+	}
+	return m, fd
+}
+
+// there tells whether anything stands at p in m.
+func (p *spot) there(m protoreflect.Message) bool {
+	switch {
+	case p.none:
+		return false
+	case len(p.rest) > 0:
+		return p.term(m, nil) != nil
+	case len(p.fields) == 0:
+		return true
+	}
+	_, fd := p.find(m)
+	return fd != nil
 }
 
 func termOf(v ast.Value, err error) *ast.Term {

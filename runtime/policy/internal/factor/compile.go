@@ -25,6 +25,7 @@ type compiler struct {
 	rego   *ast.Compiler
 	data   ast.Value          // the base documents
 	text   func(ast.Ref) bool // what the reference names is text wherever it is there
+	object func(ast.Ref) bool // or an object
 	nodes  *nodes
 	limit  int
 	docs   map[string]*node // complete documents and sets, by path
@@ -91,6 +92,9 @@ func (c *compiler) expr(e *ast.Expr, s *scope, b *body) error {
 		n, err := c.value(terms, s, b)
 		if err != nil {
 			return err
+		}
+		if n.kind == request && c.object(n.ref()) {
+			n = c.defined(n) // an object is never false, and need not be made to be seen
 		}
 		b.test(n)
 		return nil
@@ -185,6 +189,10 @@ func (c *compiler) bind(v ast.Var, t *ast.Term, s *scope, b *body) error {
 	if err != nil {
 		return err
 	}
+	if bound := s.vars[v]; bound != nil { // t goes over its own keys: a[x] = x
+		b.test(c.pair(node{kind: equal}, n, bound))
+		return nil
+	}
 	s.vars[v] = n
 	b.test(c.defined(n))
 	return nil
@@ -192,7 +200,8 @@ func (c *compiler) bind(v ast.Var, t *ast.Term, s *scope, b *body) error {
 
 // defined holds where n has a value, false included.
 func (c *compiler) defined(n *node) *node {
-	if n.kind == constant || n.kind == variable {
+	root := (n.kind == request || n.kind == service) && len(n.names) == 0
+	if n.kind == constant || n.kind == variable || root {
 		return c.constant(ast.InternedTerm(true))
 	}
 	return c.nodes.the(node{kind: present, args: []*node{n}, deps: n.deps, errs: n.errs})

@@ -49,6 +49,7 @@ type Index struct {
 	rows  []*Row       // by slot; nil: free
 	truth []bitset.Set // by test: the slots for which it holds
 	wrong []bitset.Set // by test: the slots for which it went wrong
+	odd   bitset.Set   // the slots of services that are not as they are taken to be: OPA judges them
 	names *names
 }
 
@@ -73,6 +74,9 @@ func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
 		if service == nil {
 			continue
 		}
+		if x.oddly(service) {
+			x.odd = x.odd.Add(slot)
+		}
 		x.rows[slot] = x.prepare(m, service, oracle, func(test int, holds, broken bool) {
 			if holds {
 				x.truth[test] = x.truth[test].Add(slot)
@@ -88,7 +92,10 @@ func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
 
 // With returns an index in which service, nil for none, stands at slot.
 func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
-	n := &Index{Program: x.Program, truth: slices.Clone(x.truth), wrong: slices.Clone(x.wrong), names: x.names}
+	n := &Index{Program: x.Program, truth: slices.Clone(x.truth), wrong: slices.Clone(x.wrong), odd: x.odd, names: x.names}
+	if x.odd.Has(slot) {
+		n.odd = x.odd.Without(slot)
+	}
 	n.rows = make([]*Row, max(len(x.rows), slot+1))
 	copy(n.rows, x.rows)
 	n.rows[slot] = nil
@@ -107,6 +114,9 @@ func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
 		}
 		return n
 	}
+	if x.oddly(service) {
+		n.odd = n.odd.With(slot)
+	}
 	m, _ := x.machines.Get().(*machine)
 	defer x.machines.Put(m)
 	n.rows[slot] = n.prepare(m, service, oracle, func(test int, holds, broken bool) {
@@ -116,9 +126,18 @@ func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
 	return n
 }
 
+// oddly tells whether something of service that a contract has text for is none. The rules were taken apart in the belief
+// that builtins do not fail over it.
+func (x *Index) oddly(service *ast.Term) bool {
+	return slices.ContainsFunc(x.texts, func(n *node) bool {
+		t := descend(service, n.path)
+		return t != nil && !isText(t)
+	})
+}
+
 // prepare evaluates everything that depends on service alone.
 func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(test int, holds, broken bool)) *Row {
-	m.places, m.steps = nil, 0
+	m.asked, m.steps = nil, 0
 	m.serve(service, nil)
 	row := &Row{Service: service, values: make([]value, len(x.columns)), looks: make([]int, len(x.looks))}
 	for i, t := range x.tests {

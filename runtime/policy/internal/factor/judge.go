@@ -31,17 +31,26 @@ type Fired struct {
 	Slots bitset.Set
 }
 
-// Judge evaluates every rule over candidates, which must have rows. places gives the value of the request at a place, nil
-// where there is none; it is asked at most once for each, and given what an earlier request had there, which it may return
-// again.
-func (x *Index) Judge(ctx context.Context, places func(place int, last *ast.Term) *ast.Term, candidates bitset.Set, oracle Oracle) *Judgement {
+// A Request is what is judged for, by place.
+type Request interface {
+	// Value returns what stands at a place, nil if nothing does. It is asked at most once for each, and given what an
+	// earlier request had there, which it may return again.
+	Value(place int, last *ast.Term) *ast.Term
+	// Has tells whether anything stands at a place.
+	Has(place int) bool
+}
+
+// Judge evaluates every rule over candidates, which must have rows.
+func (x *Index) Judge(ctx context.Context, asked Request, candidates bitset.Set, oracle Oracle) *Judgement {
 	m, _ := x.machines.Get().(*machine)
-	m.begin(ctx, places)
+	m.begin(ctx, asked)
 	j := &m.judgement
 	j.x, j.m, j.oracle = x, m, oracle
 	j.Fired, j.rules, j.words = j.Fired[:0], j.rules[:0], j.words[:0]
 	j.Doubt = append(j.Doubt[:0], candidates...)
 	clear(j.Doubt)
+	copy(j.Doubt, x.odd) // as long as candidates, whatever comes
+	j.Doubt.And(candidates)
 	if j.asked == nil {
 		j.asked = make([]answers, len(x.looks))
 	}
@@ -63,7 +72,7 @@ func (x *Index) Judge(ctx context.Context, places func(place int, last *ast.Term
 // Release gives back what j holds.
 func (j *Judgement) Release() {
 	m := j.m
-	m.places, m.row, m.service = nil, nil, nil
+	m.asked, m.row, m.service = nil, nil, nil
 	j.oracle = nil
 	j.x.machines.Put(m)
 }

@@ -11,9 +11,9 @@ import (
 
 // A machine evaluates nodes for one goroutine at a time.
 type machine struct {
-	places  func(place int, last *ast.Term) *ast.Term // values of the request; nil while services are prepared
-	service *ast.Term                                 // of the service at hand
-	row     *Row                                      // and what is kept of it; nil while it is prepared
+	asked   Request   // nil while services are prepared
+	service *ast.Term // of the service at hand
+	row     *Row      // and what is kept of it; nil while it is prepared
 
 	last     []*ast.Term // by place: what the request before had there
 	vars     []*ast.Term // of loops, by slot
@@ -134,7 +134,7 @@ func (m *machine) kept(n *node) *value {
 func (m *machine) compute(n *node) *ast.Term {
 	switch n.kind {
 	case request:
-		t := m.places(n.place, m.last[n.place])
+		t := m.asked.Value(n.place, m.last[n.place])
 		if t != nil {
 			m.last[n.place] = t
 		}
@@ -146,6 +146,12 @@ func (m *machine) compute(n *node) *ast.Term {
 	case call:
 		return m.call(n)
 	case present:
+		if at := n.args[0]; at.kind == request {
+			if !m.asked.Has(at.place) {
+				return nil
+			}
+			return yes
+		}
 		if m.eval(n.args[0]) == nil {
 			return nil
 		}
@@ -308,8 +314,8 @@ func (m *machine) call(n *node) *ast.Term {
 }
 
 // begin makes m ready for a request.
-func (m *machine) begin(ctx context.Context, places func(int, *ast.Term) *ast.Term) {
-	m.ctx.Context, m.places, m.steps, m.broken = ctx, places, 0, false
+func (m *machine) begin(ctx context.Context, asked Request) {
+	m.ctx.Context, m.asked, m.steps, m.broken = ctx, asked, 0, false
 	m.request++
 	m.forget(m.requests, &m.request)
 }

@@ -30,6 +30,7 @@ type Program struct {
 	tests    []atom     // what is asked of services alone, by bitmap
 	looks    []look     // what conditions on both see of a service
 	opaques  []*Opaque
+	texts    []*node // what of services is taken for text
 	guards   []*guard
 	always   []int // rules that no guard spares
 	reads    func(exprs ast.Body) (request bool, service [][]string, known bool)
@@ -44,6 +45,8 @@ type Options struct {
 	Data     ast.Value // the base documents, an object
 	// Text tells whether what a reference to input names is text wherever it is there.
 	Text func(ast.Ref) bool
+	// Object tells whether it is an object wherever it is there.
+	Object func(ast.Ref) bool
 	// Reads tells what expressions, and the rules they use, read: whether anything of the request, and which paths of the
 	// service; known is false where that cannot be told.
 	Reads func(exprs ast.Body) (request bool, service [][]string, known bool)
@@ -54,7 +57,7 @@ type Options struct {
 func Compile(rules []*ast.Rule, o Options) *Program {
 	p := &Program{reads: o.Reads}
 	c := &compiler{
-		rego: o.Compiler, data: o.Data, text: o.Text, nodes: newNodes(), limit: maxNodes + 100*len(rules),
+		rego: o.Compiler, data: o.Data, text: o.Text, object: o.Object, nodes: newNodes(), limit: maxNodes + 100*len(rules),
 		docs: map[string]*node{}, broken: map[string]error{},
 	}
 	for _, r := range rules {
@@ -101,6 +104,9 @@ func (p *Program) lay(ns *nodes) {
 		case onService:
 			n.cell = p.cells[1]
 			p.cells[1]++
+		}
+		if n.kind == service && n.text {
+			p.texts = append(p.texts, n)
 		}
 		if n.kind == request {
 			n.place = len(p.places)

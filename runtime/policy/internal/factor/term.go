@@ -169,11 +169,18 @@ func (c *compiler) missing() *node {
 // place is what stands at a path of the request or of the service.
 func (c *compiler) place(k kind, names []string, path []*ast.Term) *node {
 	n := node{kind: k, names: names, path: path, deps: onRequest}
-	root := "request"
 	if k == service {
-		n.deps, root = onService, "service"
+		n.deps = onService
 	}
-	ref := ast.Ref{ast.InputRootDocument, ast.InternedTerm(root)}
-	n.text = c.text(append(ref, path...))
+	n.text = c.text(n.ref())
 	return c.nodes.the(n)
+}
+
+// ref returns how policies write a place.
+func (n *node) ref() ast.Ref {
+	root := "request"
+	if n.kind == service {
+		root = "service"
+	}
+	return append(ast.Ref{ast.InputRootDocument, ast.InternedTerm(root)}, n.path...)
 }
