@@ -53,6 +53,7 @@ type peer struct {
 	registry      caiov1connect.RegistryServiceClient
 	traces        caiov1connect.TraceServiceClient
 	policies      caiov1connect.PolicyServiceClient
+	workflows     caiov1connect.WorkflowServiceClient
 	system        caiov1connect.SystemServiceClient
 }
 
@@ -79,6 +80,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	p.registry = caiov1connect.NewRegistryServiceClient(client, address)
 	p.traces = caiov1connect.NewTraceServiceClient(client, address)
 	p.policies = caiov1connect.NewPolicyServiceClient(client, address)
+	p.workflows = caiov1connect.NewWorkflowServiceClient(client, address)
 	p.system = caiov1connect.NewSystemServiceClient(client, address)
 	return ctx, p, nil
 }
@@ -172,21 +174,7 @@ func details(err error) []any {
 // answer is no or there is none.
 func (p *peer) explain(err error) error {
 	if e := told(err); e != nil {
-		text := e.GetMessage()
-		if e.GetStage() != "" {
-			text = e.GetStage() + ": " + text
-		}
-		text += " [" + e.GetCode() + "]"
-		if e.GetTraceId() != "" {
-			text += "\n  trace: caio trace get " + e.GetTraceId()
-		}
-		if e.GetHint() != "" {
-			text += "\n  next: " + e.GetHint()
-		}
-		if isRefusal(e.GetCode()) {
-			return refused(errors.New(printable(text)))
-		}
-		return failed(errors.New(printable(text)))
+		return toldError(e)
 	}
 	var network *net.OpError
 	var wire *connect.Error
@@ -206,6 +194,25 @@ func (p *peer) explain(err error) error {
 	default:
 		return failed(err)
 	}
+}
+
+// toldError is what the server said of an error, for the one at the terminal.
+func toldError(e *caiov1.Error) error {
+	text := e.GetMessage()
+	if e.GetStage() != "" {
+		text = e.GetStage() + ": " + text
+	}
+	text += " [" + e.GetCode() + "]"
+	if e.GetTraceId() != "" {
+		text += "\n  trace: caio trace get " + e.GetTraceId()
+	}
+	if e.GetHint() != "" {
+		text += "\n  next: " + e.GetHint()
+	}
+	if isRefusal(e.GetCode()) {
+		return refused(errors.New(printable(text)))
+	}
+	return failed(errors.New(printable(text)))
 }
 
 // isRefusal tells whether a code means that the answer is no, which repeating does not change.

@@ -44,7 +44,7 @@ var floors = []struct{ room, may, reason string }{
 // engines says which room alone may import a library, so that it can be replaced there.
 var engines = []struct{ library, room string }{
 	{"cuelang.org/go/", "runtime/contract"},
-	{"go.yaml.in/yaml/", "runtime/contract examples/contracts"},
+	{"go.yaml.in/yaml/", "runtime/contract examples/contracts cmd/caio"},
 	{"github.com/open-policy-agent/opa/", "runtime/policy runtime/policy/internal/factor"},
 	{"github.com/tetratelabs/wazero", "runtime/adapter"},
 	{"github.com/dgraph-io/badger/", "runtime/store"},

@@ -69,7 +69,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newServeCommand(), newDecideCommand(), newOrchestrateCommand(),
+		newServeCommand(), newDecideCommand(), newOrchestrateCommand(), newWorkflowCommand(),
 		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newTokenCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -132,8 +132,11 @@ func showTraces(w io.Writer, page *caiov1.TraceServiceListResponse) error {
 	return nil
 }
 
-// servedBy is who answered, or who would have.
+// servedBy is who answered, or who would have; for a workflow, its name.
 func servedBy(t *caiov1.Trace) string {
+	if t.GetWorkflow() != nil {
+		return fmt.Sprintf("%s (%d steps)", t.GetWorkflow().GetName(), len(t.GetWorkflow().GetSteps()))
+	}
 	if t.GetServiceId() != "" {
 		return t.GetServiceId()
 	}
@@ -149,10 +152,18 @@ func showTrace(w io.Writer, stored *caiov1.StoredTrace) error {
 		[2]string{"status", t.GetStatus()},
 		[2]string{"time", t.GetTime().AsTime().Format(time.RFC3339Nano) + ", took " + milliseconds(t.GetDurationMs())},
 		[2]string{"caller", callerText(t.GetRequest().GetPrincipal())},
+		[2]string{"workflow", workflowText(t)},
 		[2]string{"request", requestText(t.GetRequest())},
 		[2]string{"service", servedBy(t)},
 		[2]string{"log", fmt.Sprintf("entry %d, sha256 %s", stored.GetSequence(), stored.GetHash())},
 	)
+	if t.GetWorkflow() != nil {
+		pairs(w, [2]string{"together", composedText(t.GetWorkflow().GetComposed())}, [2]string{"proofs", proofsText(t.GetWorkflow().GetProofs())})
+		fmt.Fprintln(w)
+		if err := showWorkflowTrace(w, t.GetWorkflow()); err != nil {
+			return err
+		}
+	}
 	if t.GetDecision() != nil {
 		fmt.Fprintln(w)
 		if err := showFunnel(w, t.GetDecision()); err != nil {

@@ -22,6 +22,9 @@ import (
 	"syscall"
 )
 
+// workflowsDir is where the workflows are, seen from the repository's root.
+const workflowsDir = "examples/workflows"
+
 type options struct {
 	caio, addr, data, policies string
 	once                       bool
@@ -78,6 +81,11 @@ func run(ctx context.Context, o options, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	ran, err := tellChains(ctx, house, workflowsDir)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, ran...)
 	if err := table(w, rows); err != nil {
 		return err
 	}

@@ -65,6 +65,7 @@ func nextSteps(w io.Writer, o options, h *house, rows []row) {
 		o.caio + " trace get " + trace,
 		o.caio + " trace list",
 		o.caio + " service list",
+		o.caio + " workflow decide --file " + workflowsDir + "/opinions.yaml",
 		o.caio + " decide --contracts examples/contracts --request examples/requests/batch.json --policy-overlay " + o.policies,
 		"curl -s " + h.url + `/caio.v1.OrchestratorService/Orchestrate -H "Authorization: Bearer $CAIO_TOKEN" \` + "\n" +
 			`    -H 'Content-Type: application/json' -d '{"request": {"capabilities": ["language_detection"],` + "\n" +

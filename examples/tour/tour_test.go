@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -185,5 +186,36 @@ func TestAKeyGoesToItsOwnServerAndNeverInTheClear(t *testing.T) {
 				t.Errorf("the contract and the key disagree:\n%s", contract)
 			}
 		})
+	}
+}
+
+func TestEveryWorkflowHasItsStoryAndEveryStoryItsWorkflow(t *testing.T) {
+	files, err := filepath.Glob("../workflows/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range chains {
+		names = append(names, "../workflows/"+c.name+".yaml")
+		if !strings.Contains(string(readme), "`"+c.name+"`") {
+			t.Errorf("%s: examples/README.md does not tell it", c.name)
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, files) {
+		t.Errorf("stories %v, workflows %v", names, files)
+	}
+}
+
+func TestAWorkflowThatGoesAnotherWayIsNoticed(t *testing.T) {
+	c := chain{"x", []string{"a=one"}, "a", "eng"}
+	r := c.ran(&caiov1.WorkflowServiceRunResponse{Status: "failed", Steps: []*caiov1.StepResult{{Id: "a", ServiceId: "two"}}})
+	for _, want := range []string{`status: "failed"`, `services: "[a=two]", want "[a=one]"`, `language: ""`} {
+		if !slices.ContainsFunc(r.wrong, func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("%q is not among %q", want, r.wrong)
+		}
 	}
 }

@@ -7,8 +7,11 @@
 // Decide is a pure function of a Snapshot, a history, a request and a seed: the same inputs give the same bytes. Engine
 // is the running house around it: it holds the current Snapshot behind an atomic pointer, so that every request sees
 // one state of registry, policies and adapters from beginning to end, and changes never wait for requests nor requests
-// for changes. History remembers, decaying, how services did. Everything is safe for concurrent use. Engine starts no
-// goroutine.
+// for changes. History remembers, decaying, how services did. Everything is safe for concurrent use.
+//
+// A workflow is several requests on that line, each decided against the same Snapshot. RunWorkflow runs each step in a
+// goroutine of its own and waits for all of them. Beside those Engine starts goroutines only for the spot checks of its
+// policies, which Close waits for.
 //
 //	e, err := engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: log, Store: st, Schema: schema})
 //	answer, err := e.Orchestrate(ctx, &caiov1.OrchestrateRequest{Request: req}, nil)

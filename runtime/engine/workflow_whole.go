@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -110,7 +111,7 @@ func (g *graph) lacks(sum *proof.Whole) []lack {
 			l.said = "its price is in " + sum.Price.Currency
 		default:
 			l.gap = gap(sum.Price.Cost, b.MaxCost)
-			l.said = fmt.Sprintf("it costs %s, %s too much", decimal(sum.Price.Cost), decimal(sum.Price.Cost-b.MaxCost))
+			l.said = fmt.Sprintf("it costs %s, %s too much", about(sum.Price.Cost), about(sum.Price.Cost-b.MaxCost))
 		}
 		out = append(out, l)
 	}
@@ -123,7 +124,7 @@ func (g *graph) lacks(sum *proof.Whole) []lack {
 			out = append(out, l)
 		case *promised.Max > *limit:
 			l.gap = gap(*promised.Max, *limit)
-			l.said = fmt.Sprintf("it promises %s ms, %s too much", decimal(*promised.Max), decimal(*promised.Max-*limit))
+			l.said = fmt.Sprintf("it promises %s ms, %s too much", decimal(*promised.Max), about(*promised.Max-*limit))
 			out = append(out, l)
 		}
 	}
@@ -166,16 +167,25 @@ func lacksOf(name string, g *caiov1.Guarantee, d *caiov1.Demand) (out []lack) {
 			miss(n.what+decimal(*n.demanded), 1, "it promises no such bound")
 		case n.least && *n.promised < *n.demanded:
 			miss(n.what+decimal(*n.demanded), gap(*n.promised, *n.demanded),
-				fmt.Sprintf("it promises %s, %s too little", decimal(*n.promised), decimal(*n.demanded-*n.promised)))
+				fmt.Sprintf("it promises %s, %s too little", decimal(*n.promised), about(*n.demanded-*n.promised)))
 		case !n.least && *n.promised > *n.demanded:
 			miss(n.what+decimal(*n.demanded), gap(*n.promised, *n.demanded),
-				fmt.Sprintf("it promises %s, %s too much", decimal(*n.promised), decimal(*n.promised-*n.demanded)))
+				fmt.Sprintf("it promises %s, %s too much", decimal(*n.promised), about(*n.promised-*n.demanded)))
 		}
 	}
 	if d.GetBoolean() && !b.GetBoolean() {
 		miss("true", 1, "it does not promise it")
 	}
 	return out
+}
+
+// about is n for people, to six digits: sums and differences of decimals end in digits that mean nothing.
+func about(n float64) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(n, 'g', 6, 64), 64)
+	if err != nil {
+		return decimal(n)
+	}
+	return decimal(rounded)
 }
 
 // demanded is d's bounds for people.
