@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"testing"
+
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+)
+
+// What the engines once differed over, as small as it could be made. Found by FuzzEnginesAgree unless it says otherwise.
+var differences = []struct{ name, policy, contract, request string }{
+	{
+		name: "a builtin fails over what a contract has text for and this one has not",
+		policy: `deny contains msg if {
+	startswith(input.request.data.missing, "latency")
+	msg := sprintf("%v", [input.request.principal.roles])
+}
+
+deny contains "x" if {
+	startswith(input.service.name, "all")
+	x := input.request.context.attributes.list
+	x != 1
+}`,
+		contract: `{"name": []}`, request: `{}`,
+	},
+	{
+		name: "a variable is the key of a collection and its element",
+		policy: `deny contains "x" if {
+	some x
+	input.request.constraints[x] == x
+}
+
+deny contains "y" if {
+	some x
+	x = input.service.metadata.tags[x]
+}`,
+		contract: `{"metadata": {"tags": ["a", "b", 3]}}`, request: `{"constraints": {"max_tokens_per_request": 3}}`,
+	},
+}
+
+func TestEnginesDifferNoMore(t *testing.T) {
+	for _, d := range differences {
+		t.Run(d.name, func(t *testing.T) {
+			v := &invention{
+				modules:  []*invented{{path: "routing/a.rego", pkg: "caio.routing.a", clauses: []*clause{{head: d.policy}}}},
+				services: []string{d.contract},
+				requests: []*caiov1.Request{request(t, d.request)},
+			}
+			count := tally{}
+			if text := v.differ(t.Context(), &count, nil); text != "" || count.pairs != 1 {
+				t.Errorf("%d pairs: %s", count.pairs, text)
+			}
+		})
+	}
+}
