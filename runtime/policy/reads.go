@@ -19,9 +19,14 @@ type reading struct {
 // input counts as that part.
 func readingsOf(r *ast.Rule) []reading {
 	held := heldBy(r)
-	var found []reading
+	found, narrow := gets(r, held)
 	var visitor *ast.GenericVisitor
 	visitor = ast.NewGenericVisitor(func(x any) bool {
+		if e, ok := x.(*ast.Expr); ok && (e.IsEquality() || e.IsAssignment()) {
+			if v, ok := e.Operand(0).Value.(ast.Var); ok && narrow[v] {
+				return true
+			}
+		}
 		t, ok := x.(*ast.Term)
 		if !ok {
 			return false
@@ -44,6 +49,44 @@ func readingsOf(r *ast.Rule) []reading {
 	})
 	visitor.Walk(r) // with every else of it
 	return found
+}
+
+// gets returns what r reads by object.get with a path that is written out, and the variables that only hand such calls
+// what they read from: without that, one object.get(input.request, ["data", "residency"], "") would read the whole
+// request, its payload included.
+func gets(r *ast.Rule, held map[ast.Var]ast.Ref) (found []reading, narrow map[ast.Var]bool) {
+	uses, narrowed := map[ast.Var]int{}, map[ast.Var]int{}
+	ast.WalkVars(r, func(v ast.Var) bool {
+		uses[v]++
+		return false
+	})
+	ast.WalkExprs(r, func(e *ast.Expr) bool {
+		if !e.IsCall() || e.Operator().String() != "object.get" {
+			return false
+		}
+		v, ok := e.Operand(0).Value.(ast.Var)
+		path := e.Operand(1)
+		if !ok || len(held[v]) != 2 || !ast.IsConstant(path.Value) {
+			return false
+		}
+		ref := held[v]
+		switch p := path.Value.(type) {
+		case ast.String:
+			ref = ref.Append(path)
+		case *ast.Array:
+			p.Foreach(func(t *ast.Term) { ref = ref.Append(t) })
+		default:
+			return false
+		}
+		found = append(found, newReading(ref, e.Location))
+		narrowed[v]++
+		return false
+	})
+	narrow = map[ast.Var]bool{}
+	for v, n := range narrowed {
+		narrow[v] = uses[v] == n+1 // and where it is bound
+	}
+	return found, narrow
 }
 
 // heldBy returns which part of input each variable of r is assigned.
