@@ -31,7 +31,7 @@ func NewFacts(normal []byte) (*Facts, error) {
 	if d.More() || object == nil {
 		return nil, errors.New("prepare contract for policies: must be one JSON object")
 	}
-	// Vectors of thousands of numbers are no rule's matter, and would take a hundred bytes a number; see look.
+	// See hidden.
 	delete(object, "field")
 	v, err := ast.InterfaceToValue(object)
 	if err != nil {

@@ -59,10 +59,10 @@ func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f 
 		return f
 	}
 	fd := md.Fields().ByName(protoreflect.Name(name))
-	if fd == nil || fd.FullName() == hidden {
+	if fd == nil || hidden(fd) {
 		f.unknown, f.mayMissed = string(name), true
 		for i := range md.Fields().Len() {
-			if seen := md.Fields().Get(i); seen.FullName() != hidden {
+			if seen := md.Fields().Get(i); !hidden(seen) {
 				f.allowed = append(f.allowed, string(seen.Name()))
 			}
 		}
@@ -101,8 +101,15 @@ func descend(md protoreflect.MessageDescriptor, parts ast.Ref, contract bool, f 
 	return f
 }
 
-// hidden is what NewFacts leaves out of a contract.
-const hidden = "caio.v1.Contract.field"
+// hidden tells what policies do not see: vectors of thousands of numbers, each of which would take a hundred bytes here.
+// What else a request says beside its vectors is there; of a contract's field nothing is.
+func hidden(fd protoreflect.FieldDescriptor) bool {
+	if fd.Kind() != protoreflect.MessageKind {
+		return false
+	}
+	name := fd.Message().FullName()
+	return name == "caio.v1.Field" || name == "caio.v1.ServiceField"
+}
 
 // free tells whether a message holds any JSON.
 func free(md protoreflect.MessageDescriptor) bool {

@@ -21,7 +21,8 @@ const maxDepth = 200
 
 // valueOf returns m as policies see it: an object under proto names in which scalars, lists and maps are always there,
 // messages and optionals only when set, Struct and Value are the JSON they hold, bytes are base64 and a Timestamp is its
-// RFC 3339 text. What read does not name is left out; where that is an object's field, the object is there without it.
+// RFC 3339 text. What read does not name, and what is hidden, is left out; where that is an object's field, the object is
+// there without it.
 //
 // It fails on numbers that are not finite, on text that is not UTF-8 and on JSON nested deeper than maxDepth.
 func valueOf(m proto.Message, read *paths) (ast.Value, error) {
@@ -50,7 +51,7 @@ func messageValue(m protoreflect.Message, read *paths, depth int) (ast.Value, er
 	items := make([][2]*ast.Term, 0, fields.Len())
 	for i := range fields.Len() {
 		fd := fields.Get(i)
-		if fd.HasPresence() && !m.Has(fd) {
+		if fd.HasPresence() && !m.Has(fd) || hidden(fd) {
 			continue
 		}
 		name := string(fd.Name())

@@ -79,7 +79,7 @@ func (x *Field) GetIm() []float64 {
 }
 
 // FieldState is what a caller intends, how it is minded and what it remembers, as fields of one dimension. Fields stand
-// in the trace as they were given: what must not be kept must not be sent.
+// in the trace as they were given: what must not be kept must not be sent. Policies see all of it but the vectors.
 type FieldState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is intended, Psi_i. Where it is given, decisions use the objective of form "field". Absent: no matter.
