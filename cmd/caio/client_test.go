@@ -91,7 +91,7 @@ func TestTheFunnelAddsUp(t *testing.T) {
 		Unlisted: 7, Ranking: []string{"a"},
 		Candidates: []*caiov1.Candidate{
 			{ServiceId: "a", Outcome: "selected", Score: &score},
-			{ServiceId: "b", Outcome: "rule", Reasons: []*caiov1.Reason{{Message: "no", File: "routing/x.rego", Line: 3}}},
+			{ServiceId: "b", Outcome: "rule", Reasons: []*caiov1.Reason{{Rule: "X-1", Message: "no", File: "routing/x.rego", Line: 3}}},
 			{ServiceId: "c", Outcome: "latency", Reasons: []*caiov1.Reason{{Message: "slow"}}},
 		},
 	})
@@ -104,7 +104,7 @@ func TestTheFunnelAddsUp(t *testing.T) {
 	}
 	want := []string{
 		"STEP LEFT SERVICE WHY", "registry 10", "capability 3", "(7 more) offer nothing of what is asked", "guarantee 3", "constraint 3",
-		"rule 2", "b no (routing/x.rego:3)", "security 2", "budget 2", "latency 1", "c slow", "chosen 1 a score 0.500",
+		"rule 2", "b no (X-1, routing/x.rego:3)", "security 2", "budget 2", "latency 1", "c slow", "chosen 1 a score 0.500",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -244,7 +244,7 @@ func reasonsText(reasons []*caiov1.Reason) string {
 	for i, r := range reasons {
 		out[i] = r.GetMessage()
 		if r.GetFile() != "" {
-			out[i] += fmt.Sprintf(" (%s:%d)", r.GetFile(), r.GetLine())
+			out[i] += fmt.Sprintf(" (%s, %s:%d)", r.GetRule(), r.GetFile(), r.GetLine())
 		}
 	}
 	return strings.Join(out, "; ")

@@ -12,7 +12,10 @@ import rego.v2
 # description: Protected health information leaves the premises only encrypted, and only to who warrants HIPAA.
 deny contains {
 	"rule": "HIPAA-001",
-	"message": "health data needs a service on the premises, or one that encrypts and warrants HIPAA",
+	"message": sprintf(
+		"health data needs a service whose data_locality is on_device or local, or one with encryption and compliance hipaa; it is %q, encryption %v, compliance %v",
+		[treatment.data_locality, treatment.encryption, treatment.compliance],
+	),
 	"facts": treatment,
 } if {
 	input.request.data.contains_phi
@@ -24,7 +27,10 @@ deny contains {
 # description: Personal data that must stay in the EU goes to services in the EU, or to who warrants the GDPR.
 deny contains {
 	"rule": "GDPR-001",
-	"message": "personal data of the EU needs a service on the premises or in the EU, or one that warrants the GDPR",
+	"message": sprintf(
+		"personal data of the EU needs a service whose data_locality is on_device or local, a region of the EU, or compliance gdpr; it is %q, region %q, compliance %v",
+		[treatment.data_locality, treatment.region, treatment.compliance],
+	),
 	"facts": treatment,
 } if {
 	personal_in_eu
@@ -36,7 +42,10 @@ deny contains {
 # description: Where the caller names a residency, data does not leave it.
 deny contains {
 	"rule": "RESIDENCY-001",
-	"message": sprintf("the data must stay in %q, and the service does not say that it keeps it there", [payload.residency]),
+	"message": sprintf(
+		"the data must stay in %q, which needs a service whose data_locality is on_device or local, or one in that region; it is %q, region %q",
+		[payload.residency, treatment.data_locality, treatment.region],
+	),
 	"facts": treatment,
 } if {
 	payload.residency != ""

@@ -10,7 +10,7 @@ import rego.v2
 # description: A request does not go to a service that takes fewer tokens in one request than the answer may have.
 deny contains {
 	"rule": "PERFORMANCE-001",
-	"message": sprintf("an answer of up to %v tokens is wanted; the service takes %v in one request", [wanted, limit]),
+	"message": sprintf("max_tokens is %v; the service takes at most %v tokens in one request", [wanted, limit]),
 	"facts": {"max_tokens": wanted, "limit": limit},
 } if {
 	some wanted in answer_tokens

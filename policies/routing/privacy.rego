@@ -12,12 +12,11 @@ import rego.v2
 # description: Data classified restricted goes to services on the device or in the local network, encrypted or not.
 deny contains {
 	"rule": "PRIVACY-001",
-	"message": "restricted data stays on the premises",
-	"facts": {
-		"classification": input.request.data.classification,
-		"data_locality": object.get(input.service, ["privacy", "data_locality"], ""),
-	},
+	"message": sprintf("restricted data needs a service whose data_locality is on_device or local; it is %q", [locality]),
+	"facts": {"classification": input.request.data.classification, "data_locality": locality},
 } if {
 	payload.classification == "restricted"
 	not place.on_premises
 }
+
+locality := object.get(input.service, ["privacy", "data_locality"], "")

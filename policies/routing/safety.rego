@@ -10,7 +10,7 @@ import rego.v2
 # description: Where context.attributes.audience is "minors", only services of safety class "strict" answer.
 deny contains {
 	"rule": "SAFETY-001",
-	"message": "answers for minors need a service of safety class \"strict\"",
+	"message": sprintf("answers for minors need a service of safety class \"strict\"; it is %q", [object.get(input.service, ["alignment", "safety_class"], "")]),
 	"facts": {"safety_class": object.get(input.service, ["alignment", "safety_class"], "")},
 } if {
 	input.request.context.attributes.audience == "minors"
@@ -22,7 +22,7 @@ deny contains {
 # description: Every filter named in context.attributes.content_filters is one of the contract's content_filters.
 deny contains {
 	"rule": "SAFETY-002",
-	"message": sprintf("the content filter %q is asked for and not in force", [filter]),
+	"message": sprintf("the content filter %q is asked for; in force are %v", [filter, object.get(input.service, ["alignment", "content_filters"], [])]),
 	"facts": {"content_filters": object.get(input.service, ["alignment", "content_filters"], [])},
 } if {
 	some filter in input.request.context.attributes.content_filters

@@ -13,7 +13,7 @@ import rego.v2
 #   nothing is judged by its record, not by this rule.
 deny contains {
 	"rule": "SLA-001",
-	"message": sprintf("a request of high priority needs 99 %% availability; %v is promised", [promised]),
+	"message": sprintf("context.priority is high, which needs an availability of 0.99; %v is promised", [promised]),
 	"facts": {"priority": "high", "availability": promised},
 } if {
 	input.request.context.priority == "high"

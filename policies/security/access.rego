@@ -12,11 +12,8 @@ import rego.v2
 # description: The caller's trust level is at least the contract's required_trust_level.
 deny contains {
 	"rule": "SEC-0004",
-	"message": "the caller is not trusted enough",
-	"facts": {
-		"trust_level": object.get(input.request, ["principal", "trust_level"], null),
-		"required_trust_level": object.get(input.service, "required_trust_level", null),
-	},
+	"message": sprintf("the caller's trust level is %v; the service requires at least %v", [level, required]),
+	"facts": {"trust_level": level, "required_trust_level": required},
 } if {
 	not trusted
 }
@@ -26,11 +23,17 @@ deny contains {
 # description: Where the contract's metadata names a tenant, the caller belongs to it.
 deny contains {
 	"rule": "SEC-0004",
-	"message": "the service belongs to another tenant",
-	"facts": {"tenant": object.get(input.request, ["principal", "tenant"], "")},
+	"message": sprintf("the service belongs to another tenant than the caller's, %q", [tenant]),
+	"facts": {"tenant": tenant},
 } if {
 	not within_boundary
 }
+
+level := object.get(input.request, ["principal", "trust_level"], null)
+
+required := object.get(input.service, "required_trust_level", null)
+
+tenant := object.get(input.request, ["principal", "tenant"], "")
 
 # Numbers only: in Rego's order of all values, any text is greater than any number.
 trusted if {

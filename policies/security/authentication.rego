@@ -12,7 +12,7 @@ import rego.v2
 # description: Nobody is served whose token was not verified.
 deny contains {
 	"rule": "SEC-0001",
-	"message": "the caller is not authenticated",
+	"message": "the caller is not authenticated; a token that verifies is required",
 	"facts": {"authenticated": object.get(input.request, ["principal", "authenticated"], false)},
 } if {
 	not input.request.principal.authenticated == true

@@ -12,7 +12,7 @@ import rego.v2
 # description: One of the contract's required_permissions is enough.
 deny contains {
 	"rule": "SEC-0002",
-	"message": sprintf("the caller has none of the permissions required: %s", [concat(", ", required)]),
+	"message": sprintf("permissions %v hold none of the required %v", [held, required]),
 	"facts": {"required": required, "permissions": held},
 } if {
 	not permitted

@@ -24,7 +24,7 @@ test_none_of_the_required_is_refused if {
 	some reason in refusals(["write"], ["read", "admin"])
 	reason.rule == "SEC-0002"
 	reason.facts == {"required": ["read", "admin"], "permissions": ["write"]}
-	contains(reason.message, "read, admin")
+	reason.message == `permissions ["write"] hold none of the required ["read", "admin"]`
 	count(refusals([], ["read"])) == 1
 }
 

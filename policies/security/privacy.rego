@@ -14,16 +14,18 @@ import rego.v2
 # description: Personal, health, confidential or restricted data needs a service on the premises, or one that encrypts.
 deny contains {
 	"rule": "SEC-0003",
-	"message": "sensitive data would leave the premises unencrypted",
+	"message": sprintf("sensitive data needs a service whose data_locality is on_device or local, or one with encryption; it is %q without", [locality]),
 	"facts": {
 		"data": input.request.data,
-		"data_locality": object.get(input.service, ["privacy", "data_locality"], ""),
+		"data_locality": locality,
 		"encryption": object.get(input.service, ["privacy", "encryption"], false),
 	},
 } if {
 	payload.sensitive
 	not protected
 }
+
+locality := object.get(input.service, ["privacy", "data_locality"], "")
 
 protected if place.on_premises
 

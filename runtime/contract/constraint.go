@@ -65,7 +65,7 @@ func (d *demands) judgeConstraints(c *caiov1.Constraints) (reasons []*caiov1.Rea
 			return
 		}
 		reasons = append(reasons, d.shared.reason(reasonKey{step: "constraint", about: name}, func() *caiov1.Reason {
-			return newReason("contract.constraint", "requires "+what+"; there is none", facts{
+			return newReason("contract.constraint", "requires "+what+"; the request has none ("+name+" is false)", facts{
 				"constraint": d.shared.text(name), "demanded": structpb.NewBoolValue(false), "promised": structpb.NewBoolValue(true),
 			})
 		}))

@@ -193,7 +193,7 @@ c-silent guarantee
   contract.guarantee: promises no determinism; determinism is demanded {"bound":"boolean","demanded":true,"guarantee":"determinism"}
   contract.guarantee: promises no latency; p95_latency_ms <= 50 is demanded {"bound":"max","demanded":50,"guarantee":"latency","property":"p95_latency_ms"}
 d-needs constraint
-  contract.constraint: requires a GPU; there is none {"constraint":"requires_gpu","demanded":false,"promised":true}
+  contract.constraint: requires a GPU; the request has none (requires_gpu is false) {"constraint":"requires_gpu","demanded":false,"promised":true}
   contract.constraint: takes at most 50 tokens of context; 60 tokens of context are demanded {"constraint":"context_length","demanded":60,"promised":50}
 e-half capability
   contract.capability: offers chat; all of chat, code is demanded {"demanded":["chat","code"],"missing":["code"],"offered":["chat"]}

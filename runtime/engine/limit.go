@@ -44,15 +44,19 @@ func (l *limitReason) text(name, s string) {
 }
 
 func overBudget(p proof.Price, b *caiov1.Budget) *caiov1.Reason {
-	var memory [128]byte
+	var memory [160]byte
 	message := memory[:0]
 	switch {
 	case p.Known && p.Currency != b.Currency:
-		message = fmt.Appendf(message, "priced in %s, the budget is in %s", p.Currency, b.Currency)
+		message = fmt.Appendf(message, "priced in %s; budget.currency is %s", p.Currency, b.Currency)
 	case p.Known:
 		message = append(appendDecimal(append(message, "estimated cost "...), p.Cost), ' ')
 		message = append(append(message, p.Currency...), " is over the budget of "...)
 		message = appendDecimal(message, b.MaxCost)
+		if p.OutputTokens > 0 {
+			message = appendDecimal(append(message, "; it counts "...), p.OutputTokens)
+			message = append(message, " tokens written, which max_tokens in the intent lowers"...)
+		}
 	default:
 		message = append(message, p.Unknown...)
 	}

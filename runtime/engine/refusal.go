@@ -13,13 +13,13 @@ import (
 // candidates fell there and with what its sender can do.
 var funnel = [...]struct{ outcome, code, hint string }{
 	{"capability", "NO_MATCHING_SERVICE", "register a service with that capability, or ask for one that there is ('caio service list')"},
-	{"guarantee", "NO_MATCHING_SERVICE", "demand less, or register a service that promises more ('caio service discover')"},
-	{"constraint", "NO_MATCHING_SERVICE", "relax the constraints, or register a service that meets them"},
-	{"rule", "RULE_VIOLATION", "change the request, the service's contract, or the rule named in the reasons"},
-	{"security", "SECURITY_VIOLATION", "use a principal with the permissions and trust the reasons name, or another service"},
+	{"guarantee", "NO_MATCHING_SERVICE", "demand what the reasons say is promised, or register a service that promises more"},
+	{"constraint", "NO_MATCHING_SERVICE", "ask for what the reasons say there is, or register a service that meets the constraints"},
+	{"rule", "RULE_VIOLATION", "change what the reasons name, in the request or in the contract, or the rule itself"},
+	{"security", "SECURITY_VIOLATION", "change what the reasons name: who asks (principal), what is sent (data), or the service's contract"},
 	{"traits", "NO_MATCHING_SERVICE", "demand less of field.trait_demands, or register a service that is minded like the caller"},
-	{"budget", "BUDGET_EXCEEDED", "raise budget.max_cost, or register a cheaper service"},
-	{"latency", "LATENCY_EXCEEDED", "raise max_latency_ms, or register a faster service"},
+	{"budget", "BUDGET_EXCEEDED", "change the budget or the request as the reasons say, or register a cheaper service"},
+	{"latency", "LATENCY_EXCEEDED", "ask without max_latency_ms, or register a service that promises a latency"},
 }
 
 // step returns the position of outcome in the funnel, -1 for candidates that did not fall.
@@ -46,7 +46,7 @@ func (c *choice) nobody() *caiov1.Error {
 	for i := range c.entries {
 		if e := &c.entries[i]; e.outcome == funnel[last].outcome {
 			if fell++; len(said) < most {
-				said = append(said, e.id+": "+messages(e.reasons))
+				said = append(said, e.id+": "+spoken(e.reasons))
 			}
 		}
 	}
@@ -55,7 +55,33 @@ func (c *choice) nobody() *caiov1.Error {
 	if funnel[last].outcome == "guarantee" {
 		message += c.misnamed()
 	}
-	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: funnel[last].hint}
+	return &caiov1.Error{Code: funnel[last].code, Stage: funnel[last].outcome, Message: message, Hint: c.hint(last)}
+}
+
+// hint says what the sender of a request whose last candidates fell at a step can do: by the least change where that is
+// a number.
+func (c *choice) hint(last int) string {
+	var nearest *entry
+	var least float64
+	for i := range c.entries {
+		e := &c.entries[i]
+		n := e.promised
+		if e.outcome == "budget" {
+			n = e.price.Cost
+		}
+		comparable := e.outcome == "latency" && e.promises() || e.outcome == "budget" && e.price.Known && e.price.Currency == c.req.Budget.Currency
+		if e.outcome == funnel[last].outcome && comparable && (nearest == nil || n < least) {
+			nearest, least = e, n
+		}
+	}
+	switch {
+	case nearest == nil:
+		return funnel[last].hint
+	case nearest.outcome == "budget":
+		return fmt.Sprintf("raise budget.max_cost to %s (%s), or register a cheaper service", decimal(least), nearest.id)
+	default:
+		return fmt.Sprintf("raise max_latency_ms to %s (%s), or register a faster service", decimal(least), nearest.id)
+	}
 }
 
 // considered counts the services that were looked at, or left aside because they offer nothing of what is asked.
@@ -65,7 +91,14 @@ func (c *choice) nobodyOffers() string {
 	if len(c.req.Capabilities) == 0 {
 		return "there is no service"
 	}
-	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), strings.Join(c.req.Capabilities, ", "))
+	asked := strings.Join(c.req.Capabilities, ", ")
+	switch {
+	case len(c.req.Capabilities) > 1 && c.req.Match == "any":
+		asked = "any of " + asked
+	case len(c.req.Capabilities) > 1:
+		asked = "all of " + asked
+	}
+	message := fmt.Sprintf("no service of %d in the registry offers %s", c.considered(), asked)
 	for _, asked := range c.req.Capabilities {
 		if near := c.Registry.NearestCapability(asked, c.visible); near != "" && near != asked {
 			message += fmt.Sprintf("; did you mean %q instead of %q?", near, asked)
@@ -89,6 +122,18 @@ func (c *choice) misnamed() (hints string) {
 		}
 	}
 	return hints
+}
+
+// spoken joins reasons as an error says them: each with its rule and where that stands, if it has a file.
+func spoken(reasons []*caiov1.Reason) string {
+	out := make([]string, len(reasons))
+	for i, r := range reasons {
+		out[i] = r.Message
+		if r.File != "" {
+			out[i] += fmt.Sprintf(" (%s, %s:%d)", r.Rule, r.File, r.Line)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 func messages(reasons []*caiov1.Reason) string {

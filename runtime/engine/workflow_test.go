@@ -247,7 +247,7 @@ func TestWhatBreaksTheWholesDemandsNeverRuns(t *testing.T) {
 		code, want string
 	}{
 		"budget":       {func(w *caiov1.Workflow) { w.Budget = &caiov1.Budget{MaxCost: 4.5} }, "BUDGET_EXCEEDED", "at best it costs 5, 0.5 too much"},
-		"currency":     {func(w *caiov1.Workflow) { w.Budget = &caiov1.Budget{MaxCost: 9, Currency: "EUR"} }, "BUDGET_EXCEEDED", "step a: no service can serve: of 2 in the registry the last one fell at the step \"budget\": one: priced in USD, the budget is in EUR"},
+		"currency":     {func(w *caiov1.Workflow) { w.Budget = &caiov1.Budget{MaxCost: 9, Currency: "EUR"} }, "BUDGET_EXCEEDED", "step a: no service can serve: of 2 in the registry the last one fell at the step \"budget\": one: priced in USD; budget.currency is EUR"},
 		"latency":      {func(w *caiov1.Workflow) { w.MaxLatencyMs = proto.Float64(450) }, "LATENCY_EXCEEDED", "at best it promises 500 ms, 50 too much"},
 		"availability": {func(w *caiov1.Workflow) { demand(w, "availability", &caiov1.Demand{Min: proto.Float64(.75)}) }, "NO_MATCHING_SERVICE", "availability >= 0.75: at best it promises 0.72"},
 		"silent":       {func(w *caiov1.Workflow) { demand(w, "accuracy", &caiov1.Demand{Min: proto.Float64(.5)}) }, "NO_MATCHING_SERVICE", "of one service that can do step a none promises accuracy"},
