@@ -62,28 +62,11 @@ func validMessage(m protoreflect.Message, read *paths, depth int) error {
 	return nil
 }
 
-func validField(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *paths, depth int) (err error) {
+func validField(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *paths, depth int) error {
 	switch {
 	case fd.IsMap():
-		v.Map().Range(func(k protoreflect.MapKey, element protoreflect.Value) bool {
-			key := k.String()
-			below := read.under(key)
-			if below == nil {
-				return true
-			}
-			if err = validSingle(element, fd.MapValue(), below, depth); err == nil && !utf8.ValidString(key) {
-				err = errNotUTF8
-			}
-			if err != nil {
-				err = fmt.Errorf("%q: %w", key, err)
-			}
-			return err == nil
-		})
-		return err
+		return validMap(v.Map(), fd, read, depth)
 	case fd.IsList():
-		if kind := fd.Kind(); kind == protoreflect.BoolKind || kind == protoreflect.Int32Kind {
-			return nil
-		}
 		list := v.List()
 		for i := range list.Len() {
 			if err := validSingle(list.Get(i), fd, wholly, depth); err != nil {
@@ -93,6 +76,24 @@ func validField(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *pat
 		return nil
 	}
 	return validSingle(v, fd, read, depth)
+}
+
+func validMap(m protoreflect.Map, fd protoreflect.FieldDescriptor, read *paths, depth int) (err error) {
+	m.Range(func(k protoreflect.MapKey, element protoreflect.Value) bool {
+		key := k.String()
+		below := read.under(key)
+		if below == nil {
+			return true
+		}
+		if err = validSingle(element, fd.MapValue(), below, depth); err == nil && !utf8.ValidString(key) {
+			err = errNotUTF8
+		}
+		if err != nil {
+			err = fmt.Errorf("%q: %w", key, err)
+		}
+		return err == nil
+	})
+	return err
 }
 
 func validSingle(v protoreflect.Value, fd protoreflect.FieldDescriptor, read *paths, depth int) error {

@@ -86,6 +86,8 @@ func (m *machine) holds(n *node) bool {
 // eval returns n's value, nil for undefined. Where m.broken is set afterwards, what it returned means nothing.
 func (m *machine) eval(n *node) *ast.Term {
 	switch {
+	case n.fixed != nil:
+		return n.fixed.term
 	case n.kind == constant:
 		return n.term
 	case n.kind == variable:
@@ -103,6 +105,8 @@ func (m *machine) eval(n *node) *ast.Term {
 // look is eval with the number beside the term, where that is kept.
 func (m *machine) look(n *node) value {
 	switch {
+	case n.fixed != nil:
+		return *n.fixed
 	case n.column >= 0 && m.row != nil:
 		v := m.row.values[n.column]
 		m.broken = m.broken || v.broken

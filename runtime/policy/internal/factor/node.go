@@ -60,6 +60,7 @@ type node struct {
 	fail  *ast.Term // document: the default
 	fn    builtin
 
+	fixed  *value // constant, and whatever else hangs on nothing
 	deps   dependence
 	errs   bool // evaluating it can go wrong, as opposed to being undefined
 	text   bool // text wherever it is defined

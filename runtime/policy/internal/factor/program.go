@@ -64,6 +64,7 @@ func Compile(rules []*ast.Rule, o Options) *Program {
 		p.rules = append(p.rules, c.rule(r, p))
 	}
 	p.lay(c.nodes)
+	p.fix(c.nodes)
 	p.guard()
 	p.machines.New = func() any { return p.newMachine() }
 	return p
@@ -134,6 +135,20 @@ func (p *Program) lay(ns *nodes) {
 				}
 				a.look = p.look(a, looks)
 			}
+		}
+	}
+}
+
+// fix computes what hangs on nothing, unless that goes wrong.
+func (p *Program) fix(ns *nodes) {
+	m := p.newMachine()
+	for _, n := range ns.all { // a node stands behind those it is made of
+		if n.deps != 0 || n.kind == variable {
+			continue
+		}
+		m.broken = false
+		if v := valueOf(m.eval(n)); !m.broken {
+			n.fixed = &v
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (c *compiler) rule(r *ast.Rule, p *Program) *rule {
 		out.atoms, out.reason = c.split(whole, r, s)
 	} else {
 		out.why = err
-		out.atoms, out.reason = c.parts(r, p, err)
+		out.atoms, out.reason = c.parts(r, p)
 	}
 	out.free = slices.IndexFunc(out.atoms, func(a atom) bool { return a.errs })
 	if out.free < 0 {
@@ -125,48 +125,49 @@ func (c *compiler) reasonIn(key *node, group *body) *reason {
 	return &reason{body: group, value: key.args[1]}
 }
 
-// parts compiles r's body expression group by expression group, those that share variables together.
-func (c *compiler) parts(r *ast.Rule, p *Program, why error) ([]atom, *reason) {
-	type part struct {
-		atoms []atom
-		at    int
+// A part is a group of a body's expressions, compiled on its own.
+type part struct {
+	*group
+	body *body // nil: left to OPA
+	why  error
+}
+
+// errs tells whether evaluating p can go wrong.
+func (p part) errs() bool { return p.body == nil || p.body.errs }
+
+// at is where p stands among the others: where its last expression stood, so that it spares nothing from going wrong
+// that came before that; one that may go wrong itself stands where it began.
+func (p part) at() int {
+	if p.errs() {
+		return p.first
 	}
-	var parts []part
+	return p.last
+}
+
+// parts compiles r's body expression group by expression group, those that share variables together.
+func (c *compiler) parts(r *ast.Rule, p *Program) ([]atom, *reason) {
 	head, headKnown := varsOf(r.Head.Key), true
 	s := &scope{vars: map[ast.Var]*node{}}
-	all := &body{}
+	var parts []part
 	for _, g := range groups(r.Body) {
-		b, err := c.body(g.exprs, s)
-		if err == nil && slices.ContainsFunc(b.steps, func(s step) bool { return s.over != nil }) {
-			if !shares(g.vars, head) {
-				n := c.nodes.the(node{kind: some, body: b, deps: b.deps &^ onLoop, errs: b.errs})
-				b = &body{}
-				b.test(n)
-			} else {
-				err = not("its reason hangs on a loop beside a part that is left to OPA")
-			}
-		}
-		if err != nil {
-			o := p.opaque(c, g.exprs, err.Error())
-			headKnown = headKnown && !shares(g.vars, head)
-			parts = append(parts, part{[]atom{{ask: o, deps: o.deps, errs: true, test: -1, look: -1}}, g.first})
+		b, err := c.part(g, head, s)
+		parts = append(parts, part{g, b, err})
+	}
+	parts = entangled(parts, r.Body)
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.at(), b.at()) })
+	all := &body{}
+	var atoms []atom
+	for _, part := range parts {
+		if part.body == nil {
+			o := p.opaque(c, part.exprs, part.why.Error())
+			headKnown = headKnown && !shares(part.vars, head)
+			atoms = append(atoms, atom{ask: o, deps: o.deps, errs: true, test: -1, look: -1})
 			continue
 		}
-		for _, s := range b.steps {
+		for _, s := range part.body.steps {
 			all.add(s)
 		}
-		// A group stands where its last expression stood, so that it spares nothing from going wrong that came
-		// before that; one that may go wrong itself stands where it began.
-		at := g.last
-		if b.errs {
-			at = g.first
-		}
-		parts = append(parts, part{atomsOf(b.steps), at})
-	}
-	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.at, b.at) })
-	var atoms []atom
-	for _, p := range parts {
-		atoms = append(atoms, p.atoms...)
+		atoms = append(atoms, atomsOf(part.body.steps)...)
 	}
 	if !headKnown {
 		return atoms, nil
@@ -176,6 +177,37 @@ func (c *compiler) parts(r *ast.Rule, p *Program, why error) ([]atom, *reason) {
 		return atoms, nil
 	}
 	return atoms, c.reasonIn(key, &body{})
+}
+
+func (c *compiler) part(g *group, head ast.VarSet, s *scope) (*body, error) {
+	b, err := c.body(g.exprs, s)
+	if err != nil || !slices.ContainsFunc(b.steps, func(s step) bool { return s.over != nil }) {
+		return b, err
+	}
+	if shares(g.vars, head) {
+		return nil, not("its reason hangs on a loop beside a part that is left to OPA")
+	}
+	n := c.nodes.the(node{kind: some, body: b, deps: b.deps &^ onLoop, errs: b.errs})
+	b = &body{}
+	b.test(n)
+	return b, nil
+}
+
+// entangled leaves to OPA, as one, parts that may go wrong and lie between the expressions of one another: whichever was
+// evaluated first would spare the other, which OPA may reach.
+func entangled(parts []part, b ast.Body) []part {
+	for i := 0; i < len(parts); i++ {
+		for j := i + 1; j < len(parts); j++ {
+			x, y := parts[i], parts[j]
+			if !x.errs() || !y.errs() || x.last < y.first || y.last < x.first {
+				continue
+			}
+			parts[i] = part{group: x.with(y.group, b), why: not("it lies between parts of another that may go wrong too")}
+			parts = slices.Delete(parts, j, j+1)
+			i, j = -1, len(parts) // what was joined may lie between others
+		}
+	}
+	return parts
 }
 
 // A group is expressions of a body that share variables, directly or through one another.
@@ -191,20 +223,24 @@ func groups(b ast.Body) []*group {
 		g := &group{exprs: ast.Body{e}, vars: varsOf(e), first: i, last: i}
 		rest := all[:0:0]
 		for _, other := range all {
-			if !shares(g.vars, other.vars) {
+			if shares(g.vars, other.vars) {
+				g = g.with(other, b)
+			} else {
 				rest = append(rest, other)
-				continue
 			}
-			g.exprs = append(other.exprs[:len(other.exprs):len(other.exprs)], g.exprs...)
-			g.first = min(g.first, other.first)
-			g.vars.Update(other.vars)
 		}
-		// Joined groups lie one after the other; the order of the body is what counts.
-		order := func(e *ast.Expr) int { return slices.Index(b, e) }
-		slices.SortStableFunc(g.exprs, func(a, b *ast.Expr) int { return cmp.Compare(order(a), order(b)) })
 		all = append(rest, g)
 	}
 	return all
+}
+
+// with returns g and other, which are of b, as one, in the order of b.
+func (g *group) with(other *group, b ast.Body) *group {
+	n := &group{exprs: slices.Concat(g.exprs, other.exprs), vars: g.vars.Copy(), first: min(g.first, other.first), last: max(g.last, other.last)}
+	n.vars.Update(other.vars)
+	order := func(e *ast.Expr) int { return slices.Index(b, e) }
+	slices.SortStableFunc(n.exprs, func(a, b *ast.Expr) int { return cmp.Compare(order(a), order(b)) })
+	return n
 }
 
 func shares(a, b ast.VarSet) bool {
@@ -219,11 +255,12 @@ func shares(a, b ast.VarSet) bool {
 // varsOf returns every variable in x but the roots, those in closures included.
 func varsOf(x any) ast.VarSet {
 	vars := ast.NewVarSet()
-	ast.WalkVars(x, func(v ast.Var) bool {
+	visitor := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipRefCallHead: true}) // builtins are no variables
+	visitor.Walk(x)
+	for v := range visitor.Vars() {
 		if v != ast.InputRootDocument.Value && v != ast.DefaultRootDocument.Value {
 			vars.Add(v)
 		}
-		return false
-	})
+	}
 	return vars
 }
