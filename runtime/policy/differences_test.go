@@ -35,6 +35,28 @@ deny contains "y" if {
 }`,
 		contract: `{"metadata": {"tags": ["a", "b", 3]}}`, request: `{"constraints": {"max_tokens_per_request": 3}}`,
 	},
+	{
+		name: "a builtin fails between the expressions of a part that is left to OPA",
+		policy: `deny contains "x" if {
+	[x, [y]] := [{"a"}, [""]]
+	units.parse("ü") > 0
+	some c in input.service.capabilities
+	c != x
+	y != "b"
+}`,
+		contract: `{"capabilities": []}`, request: `{}`,
+	},
+	{
+		name: "a negated loop stands behind a loop, beside a part that is left to OPA",
+		policy: `deny contains "x" if {
+	some a in input.request.capabilities
+	a == "a"
+	not { some b in input.service.metadata.tags; b == "b" }
+	[_, c] = split(input.request.match, "-")
+	c == "z"
+}`,
+		contract: `{"metadata": {"tags": ["b"]}}`, request: `{"capabilities": ["a"], "match": "y-z"}`,
+	},
 }
 
 func TestEnginesDifferNoMore(t *testing.T) {

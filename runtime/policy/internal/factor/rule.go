@@ -180,6 +180,7 @@ func (c *compiler) parts(r *ast.Rule, p *Program) ([]atom, *reason) {
 }
 
 func (c *compiler) part(g *group, head ast.VarSet, s *scope) (*body, error) {
+	s.next = 0 // it lies in no loop of another
 	b, err := c.body(g.exprs, s)
 	if err != nil || !slices.ContainsFunc(b.steps, func(s step) bool { return s.over != nil }) {
 		return b, err
