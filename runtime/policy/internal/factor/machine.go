@@ -150,13 +150,7 @@ func (m *machine) compute(n *node) *ast.Term {
 	case call:
 		return m.call(n)
 	case present:
-		if at := n.args[0]; at.kind == request {
-			if !m.asked.Has(at.place) {
-				return nil
-			}
-			return yes
-		}
-		if m.eval(n.args[0]) == nil {
+		if !m.has(n.args[0]) {
 			return nil
 		}
 		return yes
@@ -195,6 +189,23 @@ func (m *machine) compute(n *node) *ast.Term {
 	}
 	m.broken = true
 	return nil
+}
+
+// has tells whether n has a value, without making what need not be made for that.
+func (m *machine) has(n *node) bool {
+	switch {
+	case n.fixed != nil || n.column >= 0 && m.row != nil:
+	case n.kind == request:
+		return m.asked.Has(n.place)
+	case n.kind == array || n.kind == set || n.kind == object && !n.errs || n.kind == call && n.fn.name == "sprintf" && !n.errs:
+		for _, a := range n.args {
+			if !m.has(a) {
+				return false
+			}
+		}
+		return true
+	}
+	return m.eval(n) != nil
 }
 
 func descend(t *ast.Term, path []*ast.Term) *ast.Term {
