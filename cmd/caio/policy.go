@@ -22,7 +22,7 @@ func newPolicyCommand() *cobra.Command {
 	cmd.AddCommand(
 		newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand(), newPolicyEjectCommand(),
 		newPolicyExplainCommand(), newPolicyActivateCommand(), newPolicyRollbackCommand(), newPolicyVersionsCommand(),
-		newPolicyShowCommand(), newPolicyDiffCommand(),
+		newPolicyShowCommand(), newPolicyDiffCommand(), newPolicyWhatIfCommand(), newPolicyShadowCommand(),
 	)
 	return cmd
 }

@@ -60,6 +60,7 @@ type Engine struct {
 	opts     Options
 	snapshot atomic.Pointer[Snapshot]
 	referee  referee
+	shadow   shadow
 
 	change   sync.Mutex // one change of the registry or the policies at a time; guards watchers and policies.origin
 	watchers map[*watcher]struct{}
@@ -97,7 +98,7 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
-	e.policies = policyState{turn: make(chan struct{}, 1), origin: opts.Origin}
+	e.policies = policyState{turn: make(chan struct{}, 1), whatIf: make(chan struct{}, 1), origin: opts.Origin}
 	e.snapshot.Store(snapshot)
 	e.referee.start(e, opts.CheckShare)
 	return e, nil

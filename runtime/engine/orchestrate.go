@@ -100,6 +100,7 @@ type walk struct {
 func (w *walk) decided(d *Decision) {
 	w.decision = d
 	w.referee.offer(w.snapshot, w.req)
+	w.shadow.offer(w.snapshot, w.req, d, w.trace.TraceId)
 	d.enter(w.trace, decisionOfTrace)
 }
 

@@ -54,6 +54,7 @@ func loadVersion(record *store.PolicyRecord) (*policy.Set, error) {
 // policyState is what an Engine knows of the policies in force, beside the snapshot that holds them.
 type policyState struct {
 	turn   chan struct{} // holds one element while a set is brought into force
+	whatIf chan struct{} // holds one element while one runs
 	origin PolicyOrigin  // guarded by Engine.change
 }
 

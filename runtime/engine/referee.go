@@ -132,5 +132,6 @@ func (e *Engine) PolicyHealth() PolicyHealth {
 // Close ends what e does in the background, and waits for it. Requests may still be served.
 func (e *Engine) Close() error {
 	e.referee.stop()
+	e.shadow.stop(true)
 	return nil
 }

@@ -107,6 +107,7 @@ func newHouse(t testing.TB, with setup) *house {
 	}
 	h.engine, err = engine.New(opts)
 	must(t, err)
+	t.Cleanup(func() { must(t, h.engine.Close()) })
 	for _, source := range with.contracts {
 		h.register(t, source)
 	}

@@ -11,20 +11,19 @@ import (
 	"github.com/smarthausgroup/caio/runtime/engine"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
-	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
 )
 
 // policies serves caio.v1.PolicyService.
 type policies struct {
-	caiov1connect.UnimplementedPolicyServiceHandler
-	engine *engine.Engine
-	traces *trace.Log
-	logger *slog.Logger
-	turn   chan struct{} // holds one element while policies that came from outside are compiled
+	engine   *engine.Engine
+	traces   *trace.Log
+	logger   *slog.Logger
+	draining context.Context // the server's; ends when the shutdown begins
+	turn     chan struct{}   // holds one element while policies that came from outside are compiled
 }
 
 func newPolicies(s *Server) *policies {
-	return &policies{engine: s.opts.Engine, traces: s.opts.Traces, logger: s.opts.Logger, turn: make(chan struct{}, 1)}
+	return &policies{engine: s.opts.Engine, traces: s.opts.Traces, logger: s.opts.Logger, draining: s.draining, turn: make(chan struct{}, 1)}
 }
 
 // compiling waits until no other policies are compiled: whatever size they have, they take one processor at most from

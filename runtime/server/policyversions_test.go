@@ -205,8 +205,34 @@ func TestWhoMayWhatWithPolicies(t *testing.T) {
 			_, err := a.policies.Rollback(ctx, connect.NewRequest(&caiov1.PolicyServiceRollbackRequest{Version: 1}))
 			return err
 		}},
+		"StartShadow": {admin: true, platform: true, call: func(ctx context.Context, a *api) error {
+			_, err := a.policies.StartShadow(ctx, connect.NewRequest(&caiov1.PolicyServiceStartShadowRequest{Files: good}))
+			return err
+		}},
+		"StopShadow": {admin: true, platform: true, call: func(ctx context.Context, a *api) error {
+			_, err := a.policies.StopShadow(ctx, connect.NewRequest(&caiov1.PolicyServiceStopShadowRequest{}))
+			return err
+		}},
+		"ShadowStatus": {platform: true, call: func(ctx context.Context, a *api) error {
+			_, err := a.policies.ShadowStatus(ctx, connect.NewRequest(&caiov1.PolicyServiceShadowStatusRequest{}))
+			return err
+		}},
+		"WhatIf": {call: func(ctx context.Context, a *api) error {
+			stream, err := a.policies.WhatIf(ctx, connect.NewRequest(&caiov1.PolicyServiceWhatIfRequest{Files: good}))
+			if err != nil {
+				return err
+			}
+			for stream.Receive() {
+			}
+			err = stream.Err()
+			must(t, stream.Close())
+			return err
+		}},
 	}
 	h.api(h.keys.token(t, "", "admin")).activate(t, nil)
+	if n := caiov1.File_caio_v1_policy_proto.Services().ByName("PolicyService").Methods().Len(); n != len(procedures) {
+		t.Errorf("%d procedures are asked about, there are %d", len(procedures), n)
+	}
 	for name, p := range procedures {
 		for _, tenant := range []string{"", "acme"} {
 			for _, role := range []string{"admin", "operator", "auditor", "user", ""} {
