@@ -61,6 +61,7 @@ type flow struct {
 	own     *walk   // of the workflow itself
 	steps   []*walk // by node
 	results []*caiov1.StepResult
+	begun   []bool // by node: its trace is written where it ends
 
 	mu      sync.Mutex
 	current []offer // who does each step, or did; guarded by mu
@@ -93,8 +94,13 @@ func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*fl
 		w.trace.Step = &caiov1.StepOf{WorkflowTraceId: own.trace.TraceId, Workflow: g.workflow.Name, Step: n.Id, ServiceId: f.chosen[i].part.Service}
 		w.decided(f.decisions[i])
 		f.steps = append(f.steps, w)
-		f.results = append(f.results, &caiov1.StepResult{Id: n.Id, Status: "skipped", TraceId: w.trace.TraceId})
+		status := "decided"
+		if f.decisions[i].Error != nil {
+			status = "refused"
+		}
+		f.results = append(f.results, &caiov1.StepResult{Id: n.Id, Status: status, TraceId: w.trace.TraceId})
 	}
+	f.begun = make([]bool, len(f.steps))
 	f.current, f.sum = f.chosen, f.whole
 	return f, nil
 }
@@ -122,7 +128,7 @@ func (f *flow) endUnbegun(ctx context.Context) error {
 	faults := make([]error, len(f.steps))
 	var all sync.WaitGroup
 	for i, w := range f.steps {
-		if f.results[i].Status != "skipped" {
+		if f.begun[i] {
 			continue
 		}
 		status := "decided"
@@ -146,9 +152,6 @@ func (f *flow) end(ctx context.Context, status string, why *Error) error {
 	for i, n := range f.nodes {
 		s := &caiov1.StepTrace{Id: n.Id, TraceId: f.steps[i].trace.TraceId, Status: f.results[i].Status, Needs: f.needs(n),
 			ServiceId: nonempty(f.results[i].ServiceId, f.current[i].part.Service)}
-		if s.Status == "skipped" && f.decisions[i].Error != nil {
-			s.Status = "refused"
-		}
 		t.Steps = append(t.Steps, s)
 	}
 	if f.sum != nil {

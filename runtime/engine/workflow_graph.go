@@ -111,6 +111,9 @@ func (g *graph) connect() (faults []string) {
 		for _, id := range n.Needs {
 			add("needs", id)
 		}
+		if err := checkInputs(n.Inputs); err != nil {
+			faults = append(faults, fmt.Sprintf("step %q: %v", n.Id, err))
+		}
 		for _, in := range n.Inputs {
 			add("inputs.from", in.From)
 			if err := checkInput(n.Request.Intent, in); err != nil {

@@ -15,8 +15,12 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// defaultInputBytes is the size of a value whose input states no max_bytes.
-const defaultInputBytes = 64 << 10
+const (
+	// defaultInputBytes is the size of a value whose input states no max_bytes.
+	defaultInputBytes = 64 << 10
+	// maxInputBytes is what all inputs of a step may bring together: as much as a caller may send.
+	maxInputBytes = 4 << 20
+)
 
 func inputBytes(in *caiov1.StepInput) int {
 	if in.MaxBytes > 0 {
@@ -33,6 +37,22 @@ func growth(inputs []*caiov1.StepInput) int {
 		sum += inputBytes(in) + 16*len(in.To)
 	}
 	return sum
+}
+
+// checkInputs tells what is wrong with inputs together.
+func checkInputs(inputs []*caiov1.StepInput) error {
+	taken, sum := map[string]bool{}, 0
+	for _, in := range inputs {
+		if taken[in.To] {
+			return fmt.Errorf("two inputs go to %s", in.To)
+		}
+		taken[in.To] = true
+		sum += inputBytes(in)
+	}
+	if sum > maxInputBytes {
+		return fmt.Errorf("its inputs may bring %d bytes, all together at most %d are allowed; lower their max_bytes", sum, maxInputBytes)
+	}
+	return nil
 }
 
 // checkInput tells what is wrong with an input that can be known before its value is: where it comes from and goes to.

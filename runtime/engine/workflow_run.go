@@ -79,6 +79,7 @@ func (r *run) run(ctx context.Context) (string, *Error) {
 	done := make([]chan struct{}, len(r.nodes))
 	for i := range done {
 		done[i] = make(chan struct{})
+		r.results[i].Status = "skipped" // until it begins
 	}
 	var all sync.WaitGroup
 	for i, n := range r.nodes {
@@ -135,9 +136,10 @@ func (r *run) stop(status string, err *Error) {
 	r.cancel()
 }
 
-// step does one step and leaves its trace. Its needs are done, and nobody else touches its walk and result.
+// step does one step and leaves its trace. Its needs are done, and nobody else touches what is the node's.
 func (r *run) step(ctx context.Context, i int) {
 	w, out := r.steps[i], r.results[i]
+	r.begun[i] = true
 	w.start = w.opts.Now()
 	w.trace.Time = timestamppb.New(w.start)
 	result, status, err := r.execute(ctx, i)

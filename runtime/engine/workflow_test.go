@@ -76,8 +76,12 @@ func payload(text string) *caiov1.Intent {
 // asks is a step that asks for a capability and, for each id, takes in what that step answered.
 func asks(id, capability string, from ...string) *caiov1.Step {
 	s := &caiov1.Step{Id: id, Request: &caiov1.Request{Capabilities: []string{capability}, Intent: payload("secret " + id)}}
-	for _, f := range from {
-		s.Inputs = append(s.Inputs, &caiov1.StepInput{From: f, Path: "/output/text", To: "/payload/text"})
+	for i, f := range from {
+		to := "/payload/text"
+		if i > 0 {
+			to += fmt.Sprint(i)
+		}
+		s.Inputs = append(s.Inputs, &caiov1.StepInput{From: f, Path: "/output/text", To: to})
 	}
 	return s
 }
@@ -139,10 +143,10 @@ func code(err error) string {
 func TestAChainHandsOnWhatItsStepsAnswer(t *testing.T) {
 	s := newShop(t)
 	h := newHouse(t, defaults(nil),
-		s.service("det", "detect", "guarantees: {latency_ms: 100, availability: 0.5}\ncost: {per_request: 0.25}"),
-		s.service("sum", "summarize", "guarantees: {latency_ms: 300, availability: 0.5}\ncost: {per_request: 0.5}"))
+		s.service("det", "detect", "guarantees: {latency_ms: 100000, availability: 0.5}\ncost: {per_request: 0.25}"),
+		s.service("sum", "summarize", "guarantees: {latency_ms: 300000, availability: 0.5}\ncost: {per_request: 0.5}"))
 	w := flow(asks("second", "summarize", "first"), asks("first", "detect"))
-	w.MaxLatencyMs, w.Budget = proto.Float64(400), &caiov1.Budget{MaxCost: .75}
+	w.MaxLatencyMs, w.Budget = proto.Float64(400000), &caiov1.Budget{MaxCost: .75}
 	w.Guarantees = map[string]*caiov1.Demand{"availability": {Min: proto.Float64(.25)}}
 	out, err := h.RunWorkflow(t.Context(), &caiov1.WorkflowServiceRunRequest{Workflow: w})
 	if err != nil {
@@ -152,7 +156,7 @@ func TestAChainHandsOnWhatItsStepsAnswer(t *testing.T) {
 		t.Fatalf("%v", out)
 	}
 	c := out.Composed
-	if c.Guarantees["latency"].Bound.GetMax() != 400 || c.Guarantees["availability"].Bound.GetMin() != .25 || c.GetCost() != .75 || c.Privacy.DataLocality != "local" {
+	if c.Guarantees["latency"].Bound.GetMax() != 400000 || c.Guarantees["availability"].Bound.GetMin() != .25 || c.GetCost() != .75 || c.Privacy.DataLocality != "local" {
 		t.Errorf("composed: %v", c)
 	}
 	steps, own := h.inWorkflow(t, out.TraceId)
@@ -179,7 +183,7 @@ func TestStepsThatDoNotNeedOneAnotherRunAtTheSameTime(t *testing.T) {
 		}
 		return 200
 	}
-	h := newHouse(t, defaults(nil), s.service("side", "work", "guarantees: {latency_ms: 100}"), s.service("last", "join", "guarantees: {latency_ms: 100}"))
+	h := newHouse(t, defaults(nil), s.service("side", "work", "guarantees: {latency_ms: 100000}"), s.service("last", "join", "guarantees: {latency_ms: 100000}"))
 	last := asks("last", "join")
 	var steps []*caiov1.Step
 	for i := range sides {
@@ -188,7 +192,7 @@ func TestStepsThatDoNotNeedOneAnotherRunAtTheSameTime(t *testing.T) {
 		last.Needs = append(last.Needs, id)
 	}
 	w := flow(append([]*caiov1.Step{last}, steps...)...)
-	w.MaxLatencyMs = proto.Float64(200) // along the path, not the sum
+	w.MaxLatencyMs = proto.Float64(200000) // along the path, not the sum
 	out, err := h.RunWorkflow(t.Context(), &caiov1.WorkflowServiceRunRequest{Workflow: w})
 	if err != nil || out.Status != "ok" || len(s.texts("last")) != 1 || len(s.texts("side")) != sides {
 		t.Errorf("%v, %v", out, err)
@@ -208,6 +212,12 @@ func TestAWorkflowThatIsNotInOrderIsToldWhatIsAllowed(t *testing.T) {
 		return s
 	}
 	sensitive := func(s *caiov1.Step, d *caiov1.Data) *caiov1.Step { s.Request.Data = d; return s }
+	inputs := func(s *caiov1.Step, change func(*caiov1.StepInput)) *caiov1.Step {
+		for _, in := range s.Inputs {
+			change(in)
+		}
+		return s
+	}
 	named := asks("a", "detect")
 	named.Request.Principal = &caiov1.Principal{Subject: "root"}
 	for name, c := range map[string]struct {
@@ -227,6 +237,8 @@ func TestAWorkflowThatIsNotInOrderIsToldWhatIsAllowed(t *testing.T) {
 		"the body":     {[]*caiov1.Step{asks("a", "detect"), input("b", &caiov1.StepInput{From: "a", Path: "/model", To: "/payload"})}, "must name a place in the body"},
 		"no pointer":   {[]*caiov1.Step{asks("a", "detect"), input("b", &caiov1.StepInput{From: "a", Path: "model", To: "/payload/x"})}, "a JSON pointer begins with /"},
 		"nowhere":      {[]*caiov1.Step{asks("a", "detect"), input("b", &caiov1.StepInput{From: "a", Path: "/model", To: "/payload/text/x"})}, "neither an object nor a list"},
+		"same place":   {[]*caiov1.Step{asks("a", "detect"), inputs(asks("b", "detect", "a", "a"), func(in *caiov1.StepInput) { in.To = "/payload/x" })}, "two inputs go to /payload/x"},
+		"too much":     {[]*caiov1.Step{asks("a", "detect"), inputs(asks("b", "detect", "a", "a", "a", "a", "a"), func(in *caiov1.StepInput) { in.MaxBytes = 1 << 20 })}, "at most 4194304 are allowed"},
 		"residency": {[]*caiov1.Step{sensitive(asks("a", "detect"), &caiov1.Data{Residency: "eu"}), sensitive(asks("b", "detect"), &caiov1.Data{Residency: "us"}),
 			asks("c", "detect", "a", "b")}, "must stay in eu and in us"},
 	} {
@@ -267,6 +279,11 @@ func TestWhatBreaksTheWholesDemandsNeverRuns(t *testing.T) {
 		steps, own := h.inWorkflow(t, err.(*engine.Error).Detail.TraceId)
 		if own.Status != "refused" || own.Error.GetCode() != c.code || len(steps) != 2 {
 			t.Errorf("%s: %v", name, own)
+		}
+		for _, s := range own.Workflow.Steps {
+			if want := steps[s.Id].Status; s.Status != want || want != "decided" && want != "refused" {
+				t.Errorf("%s: step %s is %s, its trace says %s", name, s.Id, s.Status, want)
+			}
 		}
 		// The proofs of the whole say, too, that it does not hold.
 		if name != "nobody" && name != "currency" && !slices.ContainsFunc(own.Workflow.Proofs, func(p *caiov1.Proof) bool { return !p.Valid }) {

@@ -49,40 +49,6 @@ func (w *whole) message() *caiov1.Composed {
 	return out
 }
 
-// An aim is what a demand on the whole is about: the name of a guarantee, "budget" or "max_latency_ms". Guarantees may be
-// named so, too; theirs have a prefix.
-type aim string
-
-const (
-	aimBudget  aim = "budget"
-	aimLatency aim = "max_latency_ms"
-	aimPrefix      = "guarantees."
-)
-
-// guarantee returns the name of the guarantee that a is about, "" if it is about none.
-func (a aim) guarantee() string {
-	name, found := strings.CutPrefix(string(a), aimPrefix)
-	if !found {
-		return ""
-	}
-	return name
-}
-
-// aims lists what is demanded of the whole: guarantees by name, budget, latency.
-func (g *graph) aims() []aim {
-	var out []aim
-	for _, name := range slices.Sorted(maps.Keys(g.workflow.Guarantees)) {
-		out = append(out, aim(aimPrefix+name))
-	}
-	if g.workflow.Budget != nil {
-		out = append(out, aimBudget)
-	}
-	if g.workflow.MaxLatencyMs != nil {
-		out = append(out, aimLatency)
-	}
-	return out
-}
-
 // A lack is a demand on the whole that is not met.
 type lack struct {
 	aim    aim

@@ -145,7 +145,7 @@ type Step struct {
 	Request *Request `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	// Ids of the steps that must be done before this one begins, beside those that inputs come from.
 	Needs []string `protobuf:"bytes,3,rep,name=needs,proto3" json:"needs,omitempty"`
-	// What goes from earlier results into this request's intent.
+	// What goes from earlier results into this request's intent: 4194304 bytes at most, all together, each to another place.
 	Inputs        []*StepInput `protobuf:"bytes,4,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -640,7 +640,7 @@ type StepTrace struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Its own trace.
 	TraceId string `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	// As in StepResult.
+	// As in StepResult; of a workflow of which nothing ran, that of the step's own trace.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// The service that answered, or was chosen. Empty: none.
 	ServiceId string `protobuf:"bytes,4,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
