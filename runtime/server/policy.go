@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -85,6 +86,9 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 			return nil, err
 		}
 		past = stored.GetTrace()
+		if w := past.GetWorkflow(); w != nil {
+			return nil, ofSteps(w)
+		}
 		question.Request = past.GetRequest()
 	} else if question.Request.GetPrincipal() == nil {
 		question.Request.Principal = caller
@@ -97,6 +101,16 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 		response.Notes = append(since(past, response), response.Notes...)
 	}
 	return connect.NewResponse(response), nil
+}
+
+// ofSteps says that the trace of a workflow has no decision of its own, and where its steps' are.
+func ofSteps(w *caiov1.WorkflowTrace) error {
+	steps := make([]string, len(w.GetSteps()))
+	for i, s := range w.GetSteps() {
+		steps[i] = s.GetId() + " " + s.GetTraceId()
+	}
+	return newError(codeInvalidRequest, stageRequest, "this is the trace of a workflow; each of its steps was decided by itself: "+
+		strings.Join(steps, ", "), "name the trace of a step")
 }
 
 // since says what of a trace's decision is no longer as it was, so that its replay need not come to the same.

@@ -44,6 +44,11 @@ func TestAWorkflowIsDecidedAndRunForItsCaller(t *testing.T) {
 	if ran.Msg.GetStatus() != "ok" || len(ran.Msg.GetSteps()) != 2 || ran.Msg.GetSteps()[1].GetServiceId() != "mine" {
 		t.Errorf("%v", ran.Msg)
 	}
+	// Its trace is no decision that could be explained, and says whose are.
+	_, err = explainTrace(t, h.api(h.keys.token(t, "acme", "auditor")), ran.Msg.GetTraceId(), "")
+	if e, _ := errorOf(t, err); e.GetCode() != "INVALID_REQUEST" || !strings.Contains(e.GetMessage(), "again "+ran.Msg.GetSteps()[1].GetTraceId()) {
+		t.Errorf("%v", e)
+	}
 	// The traces are the tenant's.
 	mine, err := h.api(h.keys.token(t, "acme", "user")).traces.Get(t.Context(), connect.NewRequest(&caiov1.TraceServiceGetRequest{TraceId: ran.Msg.GetTraceId()}))
 	must(t, err)
