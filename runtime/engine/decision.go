@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
-
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -19,7 +17,7 @@ type Decision struct {
 	Ranking   []string      // those that can serve, best first
 	Error     *caiov1.Error // why nobody can serve; nil: somebody can
 
-	framed []byte // a byte for a tag, the length of raw, raw
+	framed []byte // a byte of tag, the length of raw, raw
 	raw    []byte
 	tally  tally
 }
@@ -87,10 +85,9 @@ func (c *choice) decision() (*Decision, error) {
 	c.String(1, d.ServiceID)
 
 	n := c.Len()
-	d.framed = binary.AppendUvarint(make([]byte, 1, 1+binary.MaxVarintLen32+n), uint64(n))
-	header := len(d.framed)
-	d.framed = append(d.framed, c.Bytes()...)
-	d.raw = d.framed[header:]
+	c.Message(decisionOfTrace, 0)
+	d.framed = append([]byte(nil), c.Bytes()...) // unlike make, this clears nothing that is then overwritten
+	d.raw = d.framed[len(d.framed)-n:]
 	return d, nil
 }
 

@@ -154,9 +154,6 @@ func count(n int) string {
 // most is how many candidates an error names, so that it stays readable when thousands fell; all are in the trace.
 const most = 5
 
-// enumerate joins at most the first few.
-func enumerate(said []string) string { return enumerateFirst(said[:min(len(said), most)], len(said)) }
-
 // enumerateFirst joins what is said of the first, and counts the rest of all.
 func enumerateFirst(said []string, all int) string {
 	joined := strings.Join(said, " | ")

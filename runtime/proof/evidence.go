@@ -125,14 +125,6 @@ func list(v []*structpb.Value) *structpb.Value {
 
 type fields = map[string]*structpb.Value
 
-func texts(in []string) *structpb.Value {
-	values := make([]*structpb.Value, len(in))
-	for i, s := range in {
-		values[i] = text(s)
-	}
-	return list(values)
-}
-
 // optionalNumber writes a number that may not be stated.
 func optionalNumber(n *float64) *structpb.Value {
 	if n == nil {

@@ -128,10 +128,7 @@ func (f Form) Write(t *Terms, w *wire.Writer, field int) {
 	form := &objective[f]
 	for i := len(form.byName) - 1; i >= 0; i-- {
 		term := form.byName[i]
-		mark := w.Len()
-		w.PresentDouble(2, t[term])
-		w.PresentString(1, form.weights[term].term)
-		w.Message(field, mark)
+		w.DoubleEntry(field, form.weights[term].term, t[term])
 	}
 }
 

@@ -84,7 +84,13 @@ func (w *Writer) Raw(b []byte) { copy(w.space(len(b)), b) }
 
 // Message closes a nested message: what was written since mark becomes field.
 func (w *Writer) Message(field, mark int) {
-	w.uvarint(uint64(w.Len() - mark))
+	n := w.Len() - mark
+	if n < 0x80 { // as most are
+		b := w.space(2)
+		b[0], b[1] = byte(field)<<3|bytes, byte(n)
+		return
+	}
+	w.uvarint(uint64(n))
 	w.tag(field, bytes)
 }
 
@@ -122,6 +128,14 @@ func (w *Writer) PresentDouble(field int, f float64) {
 	b := w.space(9)
 	b[0] = byte(field)<<3 | fixed64
 	binary.LittleEndian.PutUint64(b[1:], math.Float64bits(f))
+}
+
+// DoubleEntry writes an entry of a map<string, double>.
+func (w *Writer) DoubleEntry(field int, key string, f float64) {
+	mark := w.Len()
+	w.PresentDouble(2, f)
+	w.PresentString(1, key)
+	w.Message(field, mark)
 }
 
 // Uint writes n, or nothing for 0.
