@@ -7,7 +7,7 @@ import (
 )
 
 // What the engines once differed over, as small as it could be made. Found by FuzzEnginesAgree unless it says otherwise.
-var differences = []struct{ name, policy, contract, request string }{
+var differences = []struct{ name, policy, data, contract, request string }{
 	{
 		name: "a builtin fails over what a contract has text for and this one has not",
 		policy: `deny contains msg if {
@@ -57,6 +57,16 @@ deny contains "y" if {
 }`,
 		contract: `{"metadata": {"tags": ["b"]}}`, request: `{"capabilities": ["a"], "match": "y-z"}`,
 	},
+	{
+		name: "arrays of the data files have elements by text, and objects by number",
+		policy: `deny contains "x" if data.rows[input.service.name]
+
+deny contains "y" if data.prices[input.service.required_trust_level] == 3
+
+deny contains "z" if data.rows["0"]`,
+		data:     `{"rows": ["a", "b"], "prices": {"1": 3}}`,
+		contract: `{"name": "1", "required_trust_level": 1}`, request: `{}`,
+	},
 }
 
 func TestEnginesDifferNoMore(t *testing.T) {
@@ -65,6 +75,7 @@ func TestEnginesDifferNoMore(t *testing.T) {
 			v := &invention{
 				modules:  []*invented{{path: "routing/a.rego", pkg: "caio.routing.a", clauses: []*clause{{head: d.policy}}}},
 				services: []string{d.contract},
+				data:     d.data,
 				requests: []*caiov1.Request{request(t, d.request)},
 			}
 			count := tally{}

@@ -18,7 +18,9 @@ func (w *writer) condition(depth int) string {
 		case 4:
 			return w.left(depth - 1)
 		case 5:
-			return w.wrong()
+			if !w.known.calm {
+				return w.wrong()
+			}
 		}
 	}
 	switch w.random.IntN(14) {
@@ -42,6 +44,9 @@ func (w *writer) condition(depth int) string {
 	case 11:
 		return w.indexed()
 	case 12:
+		if w.known.calm {
+			return fmt.Sprintf("%s(%s, %s)", pick(w.random, "startswith", "contains"), pick(w.random, "input.request.data.residency", "input.service.name"), w.constant(aText))
+		}
 		return fmt.Sprintf("%s(%s, %s)", pick(w.random, "startswith", "endswith", "contains", "regex.match"), w.term(aText, 1), w.constant(aText))
 	}
 	return w.term(pick(w.random, aTruth, aTruth, aText, anything), 1)
@@ -116,13 +121,22 @@ func (w *writer) loop() string {
 // indexed goes over a collection by its keys.
 func (w *writer) indexed() string {
 	at := pick(w.random, w.offered(aList), w.offered(anObject), w.requested(aList), w.requested(anObject))
-	switch w.random.IntN(4) {
+	switch w.random.IntN(7) {
 	case 0:
 		return fmt.Sprintf("%s[_] %s %s", at, w.order(), w.term(aText, 0))
 	case 1:
 		return fmt.Sprintf("%s[_].%s", at, pick(w.random, "property", "bound.min", "type", "min"))
 	case 2:
 		return fmt.Sprintf("%s[%s]", at, w.term(pick(w.random, aText, aNumber), 0))
+	case 3: // one key into two collections
+		other, key := pick(w.random, w.offered(aList), w.offered(anObject), w.requested(anObject)), w.bind(aText)
+		return fmt.Sprintf("some %s; %s[%s] %s %s[%s]", key, at, key, w.order(), other, key)
+	case 4: // an element that is a key
+		key := w.bind(aText)
+		return fmt.Sprintf("some %s; %s == %s[%s]", key, key, at, w.term(pick(w.random, aText, aNumber), 0))
+	case 5:
+		i, j := w.bind(aText), w.bind(aNumber)
+		return fmt.Sprintf("some %s, %s; %s[%s][%s] %s %s", i, j, at, i, j, w.order(), w.term(aText, 0))
 	}
 	key := w.bind(aText)
 	return fmt.Sprintf("some %s; %s[%s] %s %s", key, at, key, w.order(), w.term(aText, 0))

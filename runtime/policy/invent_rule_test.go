@@ -27,7 +27,10 @@ type helper struct {
 }
 
 // A library is the helpers that were written so far.
-type library struct{ all []helper }
+type library struct {
+	all  []helper
+	calm bool // nothing is written that goes wrong easily: what goes wrong is left to OPA, and compares little
+}
 
 func (l *library) add(h ...helper) { l.all = append(l.all, h...) }
 
@@ -116,6 +119,9 @@ func (w *writer) deny() {
 		c.head = "deny contains " + reason
 		return lines
 	})
+	for len(c.body) > 0 && w.oneIn(6) { // a further body of the same reason, which may not use the variables of the first
+		c.tail = append(c.tail, otherwise{body: w.within(func() []string { return w.body(3, 1) })})
+	}
 	w.module.clauses = append(w.module.clauses, c)
 }
 
@@ -185,7 +191,12 @@ func (w *writer) helper() {
 		write(func() string { return h.name + " contains VALUE" })
 	case 4: // an object
 		h.is = anObject
-		write(func() string { return h.name + "[" + w.term(aText, 1) + "] := VALUE" })
+		write(func() string {
+			if w.oneIn(4) {
+				return h.name + pick(w.random, ".a", ".b", ".eu") + " := VALUE"
+			}
+			return h.name + "[" + w.plainly(func() string { return w.term(aText, 1) }) + "] := VALUE"
+		})
 	default: // a function
 		h.args = 1 + w.random.IntN(2)
 		write(func() string {

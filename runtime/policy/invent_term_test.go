@@ -144,71 +144,59 @@ func (w *writer) use(is form) string {
 	return h.name
 }
 
-// made calls builtins.
+// made calls builtins. Those that fail over values of the wrong kind are left out where the policies are calm.
 func (w *writer) made(is form, depth int) string {
+	type way = func() string
 	t := func(is form) string { return w.term(is, depth) }
-	choose := func(n ...func() string) string { return n[w.random.IntN(len(n))]() }
+	choose := func(calm, risky []way) string {
+		if !w.known.calm {
+			calm = append(calm, risky...)
+		}
+		return pick(w.random, calm...)()
+	}
+	say := func(format string, args ...form) way {
+		return func() string {
+			terms := make([]any, len(args))
+			for i, is := range args {
+				terms[i] = t(is)
+			}
+			return fmt.Sprintf(format, terms...)
+		}
+	}
 	switch is {
 	case aText:
-		return choose(
-			func() string { return fmt.Sprintf("%s(%s)", pick(w.random, "lower", "upper", "trim_space"), t(aText)) },
-			func() string { return fmt.Sprintf(`concat(%s, [%s, %s])`, w.constant(aText), t(aText), t(aText)) },
-			func() string {
-				return fmt.Sprintf(`sprintf(%s, [%s])`, pick(w.random, `"%v"`, `"%d-%s"`, w.constant(aText)), t(anything))
-			},
-			func() string { return fmt.Sprintf(`split(%s, "-")[%d]`, t(aText), w.random.IntN(2)) },
-			func() string { return fmt.Sprintf("substring(%s, %d, 1)", t(aText), w.random.IntN(3)-1) },
-			func() string {
-				return fmt.Sprintf(`object.get(%s, %s, %s)`, pick(w.random, "input.service", t(anObject)), pick(w.random, `["privacy", "region"]`, w.constant(aText)), w.constant(aText))
-			},
-			func() string { return fmt.Sprintf(`json.marshal(%s)`, t(anything)) },
-			func() string { return fmt.Sprintf(`type_name(%s)`, t(anything)) },
-			func() string { return fmt.Sprintf(`input.service[%s]`, t(aText)) },
-		)
+		return choose([]way{
+			say(`sprintf("%%v", [%s])`, anything), say("json.marshal(%s)", anything), say("type_name(%s)", anything), say("input.service[%s]", aText),
+			say(`object.get(input.service, ["privacy", "region"], %s)`, aText), say("lower(input.request.data.classification)"),
+		}, []way{
+			say("lower(%s)", aText), say("upper(%s)", aText), say("trim_space(%s)", aText), say(`concat("-", [%s, %s])`, aText, aText), say(`split(%s, "-")[1]`, aText),
+			say(`sprintf("%%d-%%s", [%s])`, anything), say("sprintf(%s, [%s])", aText, anything), say("substring(%s, 1, 1)", aText), say("substring(%s, -1, 1)", aText),
+			say("object.get(%s, %s, %s)", anObject, aText, aText),
+		})
 	case aNumber:
-		return choose(
-			func() string { return fmt.Sprintf("count(%s)", t(pick(w.random, aList, anObject, aText))) },
-			func() string {
-				return fmt.Sprintf("%s %s %s", t(aNumber), pick(w.random, "+", "-", "*", "/", "%"), t(aNumber))
-			},
-			func() string { return fmt.Sprintf("%s(%s)", pick(w.random, "sum", "max", "min"), t(aList)) },
-			func() string { return fmt.Sprintf("to_number(%s)", t(aText)) },
-			func() string {
-				return fmt.Sprintf("%s(%s)", pick(w.random, "abs", "round", "ceil", "floor"), t(aNumber))
-			},
-			func() string { return "0.1 + 0.2" },
-			func() string {
-				return fmt.Sprintf("input.service.guarantees[%s].bound.%s", t(aText), pick(w.random, "min", "max"))
-			},
-			func() string { return fmt.Sprintf("input.request.guarantees[%s].min", t(aText)) },
-		)
+		return choose([]way{
+			say("0.1 + 0.2"), say("input.service.guarantees[%s].bound.min", aText), say("input.service.guarantees[%s].bound.max", aText),
+			say("input.request.guarantees[%s].min", aText), say("data.listed.prices[%s]", aText),
+			say(`object.get(input.service.guarantees, [%s, "bound", "min"], %s)`, aText, aNumber), say("count([e | some e in %s])", aList),
+		}, []way{
+			say("count(%s)", anything), say("%s + %s", aNumber, aNumber), say("%s - %s", aNumber, aNumber), say("%s * %s", aNumber, aNumber), say("%s / %s", aNumber, aNumber),
+			say("%s %% %s", aNumber, aNumber), say("sum(%s)", aList), say("max(%s)", aList), say("min(%s)", aList), say("to_number(%s)", aText), say("abs(%s)", aNumber),
+			say("round(%s)", aNumber), say("ceil(%s)", aNumber),
+		})
 	case aList:
-		return choose(
-			func() string { return fmt.Sprintf("[%s, %s]", t(aText), t(anything)) },
-			func() string { return fmt.Sprintf("{%s, %s}", t(aText), t(aText)) },
-			func() string { return w.comprehension(depth) },
-			func() string { return fmt.Sprintf(`split(%s, "-")`, t(aText)) },
-			func() string { return fmt.Sprintf("object.keys(%s)", t(anObject)) },
-			func() string {
-				return fmt.Sprintf("{e | some e in %s} %s {%s}", t(aList), pick(w.random, "&", "|", "-"), t(aText))
-			},
-			func() string { return fmt.Sprintf("array.concat(%s, %s)", t(aList), t(aList)) },
-			func() string { return fmt.Sprintf("sort(%s)", t(aList)) },
-		)
+		return choose([]way{
+			say("[%s, %s]", aText, anything), say("{%s, %s}", aText, aText), func() string { return w.comprehension(depth) },
+			say("{e | some e in %s} & {%s}", aList, aText), say("{e | some e in %s} | {%s}", aList, aText), say("{e | some e in %s} - {%s}", aList, aText),
+		}, []way{
+			say(`split(%s, "-")`, aText), say("object.keys(%s)", anObject), say("array.concat(%s, %s)", aList, aList), say("sort(%s)", aList),
+			say("numbers.range(1, input.request.principal.trust_level)"),
+		})
 	case anObject:
-		return choose(
-			func() string { return fmt.Sprintf(`{"a": %s, "b": %s}`, t(anything), t(anything)) },
-			func() string { return fmt.Sprintf("object.union(%s, %s)", t(anObject), t(anObject)) },
-			func() string { return fmt.Sprintf("object.remove(%s, [%s])", t(anObject), t(aText)) },
-			func() string { return fmt.Sprintf("{k: k | some k in %s}", t(aList)) },
-		)
+		return choose([]way{say(`{"a": %s, "b": %s}`, anything, anything), say("{k: k | some k in %s}", aList)}, []way{
+			say("object.union(%s, %s)", anObject, anObject), say("object.remove(%s, [%s])", anObject, aText),
+		})
 	}
-	return choose(
-		func() string {
-			return fmt.Sprintf("%s(%s)", pick(w.random, "is_number", "is_string", "is_null", "is_array"), t(anything))
-		},
-		func() string { return fmt.Sprintf("startswith(%s, %s)", t(aText), t(aText)) },
-		func() string { return fmt.Sprintf("regex.match(%s, %s)", w.constant(aText), t(aText)) },
-		func() string { return fmt.Sprintf("input.service.privacy[%s]", t(aText)) },
-	)
+	return choose([]way{
+		say("is_number(%s)", anything), say("is_string(%s)", anything), say("is_null(%s)", anything), say("is_array(%s)", anything), say("input.service.privacy[%s]", aText),
+	}, []way{say("startswith(%s, %s)", aText, aText), say(`regex.match("^[a-e]", %s)`, aText)})
 }

@@ -35,17 +35,23 @@ type clause struct {
 	tail []otherwise
 }
 
-// An otherwise is an else branch.
+// An otherwise is an else branch, or a further body.
 type otherwise struct {
-	head string // "else := 3"
+	head string // "else := 3"; "": a further body
 	body []string
 }
 
 func (c *clause) write(b *strings.Builder) {
 	b.WriteString("\n" + c.head)
+	if len(c.body) > 0 {
+		b.WriteString(" if ")
+	}
 	writeBody(b, c.body)
 	for _, e := range c.tail {
 		b.WriteString(" " + e.head)
+		if e.head != "" {
+			b.WriteString(" if ")
+		}
 		writeBody(b, e.body)
 	}
 	b.WriteString("\n")
@@ -55,7 +61,7 @@ func writeBody(b *strings.Builder, body []string) {
 	if len(body) == 0 {
 		return
 	}
-	b.WriteString(" if {\n")
+	b.WriteString("{\n")
 	for _, line := range body {
 		b.WriteString("\t" + line + "\n")
 	}
@@ -173,7 +179,7 @@ func invent(seed uint64) *invention {
 
 // policies makes helpers, then packages of rules that use them and one another.
 func (v *invention) policies(random *rand.Rand) {
-	known := &library{}
+	known := &library{calm: random.IntN(2) == 0}
 	if random.IntN(3) > 0 {
 		v.data = `{"listed": {"regions": ["eu", "us", 1, null], "prices": {"acme": 0.3, "umbrella": 1e400, "a": 2}, "flag": false, "rows": [{"type": "chat", "n": 1}, {"type": "a", "n": 9007199254740993}]}}`
 		known.add(known.datum("data.listed.regions", aList), known.datum("data.listed.prices", anObject), known.datum("data.listed.prices.acme", aNumber),

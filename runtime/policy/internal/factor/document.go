@@ -38,6 +38,11 @@ func (c *compiler) base(ref ast.Ref) (*node, int, error) {
 		}
 		next := object.Get(ast.StringTerm(string(name)))
 		if next == nil {
+			for _, part := range ref[i+1:] {
+				if !ast.IsConstant(part.Value) || composite(part) {
+					return nil, 0, not("it reads what no data file has by a name that is computed")
+				}
+			}
 			return c.missing(), len(ref), nil
 		}
 		at = next.Value

@@ -7,6 +7,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // A machine evaluates nodes for one goroutine at a time.
@@ -147,6 +148,8 @@ func (m *machine) compute(n *node) *ast.Term {
 		return descend(m.service, n.path)
 	case element:
 		return m.element(n)
+	case stored:
+		return m.stored(n)
 	case call:
 		return m.call(n)
 	case present:
@@ -238,6 +241,38 @@ func (m *machine) element(n *node) *ast.Term {
 	case ast.Set:
 		if v.Contains(key) {
 			return key
+		}
+	}
+	return nil
+}
+
+// stored is element as OPA's store has it, which is asked by paths of texts: there an array has an element "1", and an
+// object one that a number names.
+func (m *machine) stored(n *node) *ast.Term {
+	key := m.eval(n.args[1])
+	if key == nil {
+		return nil
+	}
+	m.broken = m.broken || composite(key) // an error there, whether there is anything or not
+	at := m.eval(n.args[0])
+	if at == nil {
+		return nil
+	}
+	var name string
+	switch v := key.Value.(type) {
+	case ast.String:
+		name = string(v)
+	case ast.Number:
+		name = string(v)
+	default:
+		return nil
+	}
+	switch v := at.Value.(type) {
+	case ast.Object:
+		return v.Get(ast.StringTerm(name))
+	case *ast.Array:
+		if i, ok := util.Atoi(name); ok && i >= 0 && i < v.Len() {
+			return v.Elem(i)
 		}
 	}
 	return nil

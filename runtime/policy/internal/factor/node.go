@@ -17,6 +17,7 @@ const (
 	service              // the value at path in the service
 	variable             // what the loop at depth slot stands at
 	element              // args[0] at key args[1]
+	stored               // the same where args[0] is of the data files
 	call                 // a builtin over args
 	equal                // args[0] is args[1]
 	compare              // args[0] sign args[1], by Rego's order of all values

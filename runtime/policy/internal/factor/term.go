@@ -79,7 +79,7 @@ func (c *compiler) comprehension(k kind, exprs ast.Body, heads []*ast.Term, s *s
 // ref compiles a reference.
 func (c *compiler) ref(ref ast.Ref, s *scope, b *body) (*node, error) {
 	var at *node
-	rest := ref[1:]
+	rest, filed := ref[1:], false
 	switch {
 	case ref[0].Equal(ast.InputRootDocument):
 		n, taken, err := c.input(ref)
@@ -92,7 +92,7 @@ func (c *compiler) ref(ref ast.Ref, s *scope, b *body) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		at, rest = n, ref[taken:]
+		at, rest, filed = n, ref[taken:], n.kind == constant
 	default:
 		n, err := c.value(ref[0], s, b)
 		if err != nil {
@@ -109,9 +109,27 @@ func (c *compiler) ref(ref ast.Ref, s *scope, b *body) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		at = c.step(at, key)
+		if filed {
+			at = c.stored(at, key)
+		} else {
+			at = c.step(at, key)
+		}
 	}
 	return at, nil
+}
+
+// stored goes down by one key in what the data files hold. Only a key that is a collection is an error there.
+func (c *compiler) stored(at, key *node) *node {
+	scalar := key.text || key.kind == constant && !composite(key.term)
+	return c.pair(node{kind: stored, errs: !scalar}, at, key)
+}
+
+func composite(t *ast.Term) bool {
+	switch t.Value.(type) {
+	case *ast.Array, ast.Object, ast.Set:
+		return true
+	}
+	return false
 }
 
 // step goes down by one key.
