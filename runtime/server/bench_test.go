@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/smarthausgroup/caio/runtime/engine/enginetest"
+	"github.com/smarthausgroup/caio/runtime/identity"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -19,7 +21,12 @@ func BenchmarkDecide(b *testing.B) {
 		_, err := h.engine.Register(b.Context(), s.Contract)
 		must(b, err)
 	}
-	token := h.keys.token(b, "tenant-7", "user")
+	who := size.Request().Principal
+	token, err := identity.Mint(h.keys.key, identity.Claims{
+		Issuer: tokenIssuer, Audience: tokenAudience, Subject: who.Subject, Tenant: who.Tenant, Roles: who.Roles,
+		Permissions: who.Permissions, TrustLevel: int(who.TrustLevel), IssuedAt: time.Now(), TTL: time.Hour,
+	})
+	must(b, err)
 	asked := func() *caiov1.Request {
 		r := size.Request()
 		r.Principal = nil
@@ -45,8 +52,9 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := bench.api.Decide(b.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: asked()})); err != nil {
-					b.Fatal(err)
+				answer, err := bench.api.Decide(b.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: asked()}))
+				if err != nil || answer.Msg.GetDecision().GetServiceId() == "" {
+					b.Fatal(answer, err)
 				}
 			}
 		})
