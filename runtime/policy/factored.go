@@ -35,7 +35,7 @@ func (s *Set) factored() *factored {
 
 func (s *Set) factor() *factored {
 	f := &factored{}
-	var bodies []*ast.Rule
+	var bodies []factor.Source
 	for _, r := range judgements(s.compiler) {
 		number, ok := numberOf(r)
 		if !ok || number >= len(s.where) {
@@ -45,8 +45,16 @@ func (s *Set) factor() *factored {
 		if from.rule.Kind != KindRouting && from.rule.Kind != KindSecurity {
 			continue
 		}
-		bodies = append(bodies, r)
-		f.rules = append(f.rules, &factoredRule{from: from, shows: !bringsFacts(r)})
+		source, rule := factor.Source{Rule: r}, &factoredRule{from: from, shows: !bringsFacts(r)}
+		for _, reading := range from.facts {
+			switch {
+			case rule.shows && reading.path[0] == "service":
+				source.Shows = append(source.Shows, reading.path[1:])
+			case rule.shows:
+				source.ShowsRequest = true
+			}
+		}
+		bodies, f.rules = append(bodies, source), append(f.rules, rule)
 	}
 	f.program = factor.Compile(bodies, factor.Options{
 		Compiler: s.compiler,

@@ -88,7 +88,7 @@ type Refusals struct {
 	oracle   oracle
 	judged   *factor.Judgement // nil: OPA judged all
 	verdicts map[int]Verdict   // of those that OPA judged
-	made     map[int][]*caiov1.Reason
+	made     map[lookedAt][]*caiov1.Reason
 }
 
 // Route judges each of candidates, slots that are not free, for req, as Set.Route does.
@@ -221,39 +221,43 @@ func (r *Refusals) ofOPA(slot int, rule bool) ([]*caiov1.Reason, error) {
 	return v.Security, err
 }
 
-// reasonsOf makes the reasons of one rule as seldom as they can differ: once for all, once a request, or once a service.
+// lookedAt is a rule and what a service looks like to its reasons; 0 where they do not hang on one.
+type lookedAt struct{ rule, look int }
+
+// reasonsOf makes the reasons of one rule as seldom as they can differ: once for all, once for a service, or once a
+// request, for all services that look alike.
 func (r *Refusals) reasonsOf(f *factored, i, slot int) (reasons []*caiov1.Reason, known bool, err error) {
 	rule := f.rules[i]
-	make := func() []*caiov1.Reason {
-		reasons, known, err = r.newReasons(f, i, slot)
-		return reasons
-	}
 	switch {
 	case rule.unknown:
 		return nil, false, nil
-	case rule.onRequest && rule.onService:
-		make()
+	case !rule.onRequest && !rule.onService:
+		if made := rule.constant.Load(); made != nil {
+			return *made, true, nil
+		}
+		if reasons, known, err = r.newReasons(f, i, slot); known {
+			rule.constant.Store(&reasons)
+		}
 		return reasons, known, err
-	case rule.onService:
-		kept, _ := r.index.x.Row(slot).Keep(i, func() any { return make() }).([]*caiov1.Reason)
+	case !rule.onRequest:
+		kept, _ := r.index.x.Row(slot).Keep(i, func() any {
+			reasons, _, err = r.newReasons(f, i, slot)
+			return reasons
+		}).([]*caiov1.Reason)
 		return kept, kept != nil, err
-	case rule.onRequest:
-		if made := r.made[i]; made != nil {
-			return made, true, nil
-		}
-		if make(); known && err == nil {
-			if r.made == nil {
-				r.made = map[int][]*caiov1.Reason{}
-			}
-			r.made[i] = reasons
-		}
-		return reasons, known, err
 	}
-	if made := rule.constant.Load(); made != nil {
-		return *made, true, nil
+	at := lookedAt{i, 0}
+	if rule.onService {
+		at.look = r.index.x.Look(i, slot)
 	}
-	if make(); known && err == nil {
-		rule.constant.Store(&reasons)
+	if made := r.made[at]; made != nil {
+		return made, true, nil
+	}
+	if reasons, known, err = r.newReasons(f, i, slot); known && at.look >= 0 {
+		if r.made == nil {
+			r.made = map[lookedAt][]*caiov1.Reason{}
+		}
+		r.made[at] = reasons
 	}
 	return reasons, known, err
 }

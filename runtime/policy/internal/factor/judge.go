@@ -18,7 +18,7 @@ type Judgement struct {
 
 	x      *Index
 	m      *machine
-	asked  []answers // by look
+	asked  []answers // by question
 	oracle Oracle
 	rest   bitset.Set
 	rules  []int
@@ -52,7 +52,7 @@ func (x *Index) Judge(ctx context.Context, asked Request, candidates bitset.Set,
 	copy(j.Doubt, x.odd) // as long as candidates, whatever comes
 	j.Doubt.And(candidates)
 	if j.asked == nil {
-		j.asked = make([]answers, len(x.looks))
+		j.asked = make([]answers, x.questions)
 	}
 	j.rules = x.active(m, j.rules)
 	if m.broken { // a guard went wrong, and so may every rule behind it
@@ -185,7 +185,7 @@ func (j *Judgement) ask(a *atom, row *Row) answer {
 	if a.look < 0 {
 		return j.answer(a, row)
 	}
-	asked, look := &j.asked[a.look], row.looks[a.look]
+	asked, look := &j.asked[a.question], row.looks[a.look]
 	if asked.of != j.m.request {
 		clear(asked.say)
 		asked.of = j.m.request
@@ -237,6 +237,15 @@ func (j *Judgement) Reasons(i, slot int) (reasons []*ast.Term, known bool) {
 		return nil, false
 	}
 	return reasons, true
+}
+
+// Look returns what the service at slot looks like to the reasons of rule i: where two look alike, the reasons of one
+// request are the same. -1: that is not known.
+func (x *Index) Look(i, slot int) int {
+	if l := x.Program.rules[i].look; l >= 0 {
+		return x.rows[slot].looks[l]
+	}
+	return -1
 }
 
 // Explains tells whether the reasons of rule i can be made without OPA.

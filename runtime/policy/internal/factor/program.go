@@ -15,6 +15,7 @@
 package factor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -24,19 +25,20 @@ import (
 
 // A Program is a set of rules taken apart. Immutable; safe for concurrent use.
 type Program struct {
-	rules    []*rule
-	places   [][]string // what is asked of requests, by place
-	columns  []*node    // what is kept of services for requests
-	tests    []atom     // what is asked of services alone, by bitmap
-	looks    []look     // what conditions on both see of a service
-	opaques  []*Opaque
-	texts    []*node // what of services is taken for text
-	guards   []*guard
-	always   []int // rules that no guard spares
-	reads    func(exprs ast.Body) (request bool, service [][]string, known bool)
-	slots    int
-	cells    [2]int // of requests, of services
-	machines sync.Pool
+	rules     []*rule
+	places    [][]string // what is asked of requests, by place
+	columns   []*node    // what is kept of services for requests
+	tests     []atom     // what is asked of services alone, by bitmap
+	looks     []look     // what conditions on both see of a service
+	opaques   []*Opaque
+	texts     []*node // what of services is taken for text
+	questions int     // how many different conditions hang on both
+	guards    []*guard
+	always    []int // rules that no guard spares
+	reads     func(exprs ast.Body) (request bool, service [][]string, known bool)
+	slots     int
+	cells     [2]int // of requests, of services
+	machines  sync.Pool
 }
 
 // Options is what Compile needs of its caller.
@@ -52,9 +54,18 @@ type Options struct {
 	Reads func(exprs ast.Body) (request bool, service [][]string, known bool)
 }
 
-// Compile takes rules, compiled bodies whose head's key is [number, reason], apart. Their indices are what the package
+// A Source is a rule to be taken apart: a compiled body whose head's key is [number, reason].
+type Source struct {
+	Rule *ast.Rule
+	// Shows are the paths of the service whose values its caller adds to its reasons, ShowsRequest tells whether it adds
+	// any of the request.
+	Shows        [][]string
+	ShowsRequest bool
+}
+
+// Compile takes rules apart. Their indices are what the package
 // calls rules by.
-func Compile(rules []*ast.Rule, o Options) *Program {
+func Compile(rules []Source, o Options) *Program {
 	p := &Program{reads: o.Reads}
 	c := &compiler{
 		rego: o.Compiler, data: o.Data, text: o.Text, object: o.Object, nodes: newNodes(), limit: maxNodes + 100*len(rules),
@@ -134,9 +145,60 @@ func (p *Program) lay(ns *nodes) {
 					p.column(a.node, seen)
 				}
 				a.look = p.look(a, looks)
+				a.question = p.question(a, looks)
 			}
 		}
+		p.reason(r, seen, looks)
 	}
+}
+
+// question numbers what is asked of both, so that equal conditions of several rules are one.
+func (p *Program) question(a *atom, known map[any]int) int {
+	var key any = a.node
+	if a.node == nil {
+		key = a.ask
+	}
+	n, ok := known[key]
+	if !ok {
+		n = p.questions
+		known[key] = n
+		p.questions++
+	}
+	return n
+}
+
+// reason lays out what r's reasons are made of, so that they are made once for all services that look alike.
+func (p *Program) reason(r *rule, seen map[*node]bool, looks map[any]int) {
+	if r.reason == nil {
+		return
+	}
+	deps := r.reason.value.deps | r.reason.body.deps
+	if r.showsRequest {
+		deps |= onRequest
+	}
+	if len(r.shows) > 0 {
+		deps |= onService
+	}
+	if deps&onRequest == 0 || deps&onService == 0 {
+		return
+	}
+	p.bodyColumns(r.reason.body, seen)
+	p.column(r.reason.value, seen)
+	below := map[*node]bool{}
+	r.look = p.numbered(look{columns: r.reason.value.columns(r.reason.body.columns(nil, below), below), paths: r.shows}, looks)
+}
+
+// numbered returns the number of l; equal looks are one.
+func (p *Program) numbered(l look, known map[any]int) int {
+	slices.Sort(l.columns)
+	key := fmt.Sprint(l.columns, l.paths)
+	n, ok := known[key]
+	if !ok {
+		n = len(p.looks)
+		known[key] = n
+		p.looks = append(p.looks, l)
+	}
+	return n
 }
 
 // fix computes what hangs on nothing, unless that goes wrong.
@@ -161,25 +223,15 @@ type look struct {
 
 // look returns the number of a's look, -1 where looking costs more than asking, or it sees nobody knows what.
 func (p *Program) look(a *atom, known map[any]int) int {
-	var key any = a.node
-	l := look{}
 	switch {
 	case a.node == nil && a.ask.service == nil:
 		return -1
 	case a.node == nil:
-		key, l.paths = a.ask, a.ask.service
+		return p.numbered(look{paths: a.ask.service}, known)
 	case !a.node.dear():
 		return -1
-	default:
-		l.columns = a.node.columns(nil, map[*node]bool{})
 	}
-	n, ok := known[key]
-	if !ok {
-		n = len(p.looks)
-		known[key] = n
-		p.looks = append(p.looks, l)
-	}
-	return n
+	return p.numbered(look{columns: a.node.columns(nil, map[*node]bool{})}, known)
 }
 
 // dear tells whether n is more than a comparison of values that are kept.

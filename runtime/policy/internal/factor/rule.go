@@ -9,21 +9,26 @@ import (
 
 // A rule is one body of a judgement, taken apart.
 type rule struct {
-	source *ast.Rule
-	atoms  []atom // in an order in which nothing that may go wrong is passed by what stood behind it
-	free   int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
-	reason *reason
-	why    error // why a part of it is left to OPA; nil: none is
+	source       *ast.Rule
+	atoms        []atom // in an order in which nothing that may go wrong is passed by what stood behind it
+	free         int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
+	reason       *reason
+	shows        [][]string // what of the service its reasons show beside what they are made of
+	showsRequest bool       // and whether they show anything of the request
+	question     int        // of those that hang on both: which, equal conditions of several rules being one
+	look         int        // what its reasons see of a service; -1: that is not known
+	why          error      // why a part of it is left to OPA; nil: none is
 }
 
 // An atom is one condition that hangs together with no other.
 type atom struct {
-	node *node   // nil: left to OPA
-	ask  *Opaque // where node is nil
-	deps dependence
-	errs bool
-	test int // of those that hang on the service alone: which bitmap
-	look int // of those that hang on both: which of Program.looks, so that services that look alike are asked once; -1: each
+	node     *node   // nil: left to OPA
+	ask      *Opaque // where node is nil
+	deps     dependence
+	errs     bool
+	test     int // of those that hang on the service alone: which bitmap
+	question int // of those that hang on both: which; equal conditions of several rules are one
+	look     int // which of Program.looks: services that look alike are asked once; -1: each is
 }
 
 // A reason is what a rule's head says: value for every solution of body.
@@ -42,8 +47,9 @@ type Opaque struct {
 }
 
 // rule compiles r. Where a part of it cannot be turned into nodes, that part goes to OPA and the others do not.
-func (c *compiler) rule(r *ast.Rule, p *Program) *rule {
-	out := &rule{source: r}
+func (c *compiler) rule(in Source, p *Program) *rule {
+	r := in.Rule
+	out := &rule{source: r, shows: in.Shows, showsRequest: in.ShowsRequest, look: -1}
 	s := &scope{vars: map[ast.Var]*node{}}
 	whole, err := c.body(r.Body, s)
 	if err == nil {
