@@ -68,7 +68,7 @@ func (v *invention) differ(ctx context.Context, count *tally, plant func(*Index)
 	count.opaques += len(program.Opaques())
 	for i := range set.factored().rules {
 		count.rules++
-		if program.Why(i) == "" && program.Explains(i) {
+		if program.Parts(i).Why == "" && program.Explains(i) {
 			count.apart++
 		}
 	}

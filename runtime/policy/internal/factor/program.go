@@ -17,7 +17,6 @@ package factor
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -451,18 +450,4 @@ func (g *guard) elements(t *ast.Term, rules []int) []int {
 		v.Foreach(func(_, e *ast.Term) { look(e) })
 	}
 	return rules
-}
-
-// Why tells for rule i why a part of it is left to OPA; "" where none is.
-func (p *Program) Why(i int) string {
-	var reasons []string
-	if r := p.rules[i]; r.why != nil {
-		reasons = append(reasons, r.why.Error())
-	}
-	return strings.Join(reasons, "; ")
-}
-
-// Stats counts what the program is made of.
-func (p *Program) Stats() (guards, always, tests, columns int) {
-	return len(p.guards), len(p.always), len(p.tests), len(p.columns)
 }
