@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench clean race check clients soak fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision clean race check clients soak fuzz adapters
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -9,7 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 BUF      = $(GO) tool -modfile=tools/buf.mod buf
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build everything, start the example services and the server, and route real requests
 	@$(GO) build -o bin/tour ./examples/tour
@@ -70,7 +70,10 @@ fuzz: adapters ## fuzz every decoder for FUZZTIME each
 	@for m in $(MODULES); do (cd $$m && bash $(CURDIR)/tools/fuzz.sh $(FUZZTIME)) || exit 1; done
 
 bench: build ## print what decisions, adapters, requests, memory and start cost
-	$(GO) test -tags bench -run TestBench -count=1 -v ./cmd/caio
+	$(GO) test -tags bench -run 'TestBench$$' -count=1 -v ./cmd/caio
+
+bench-decision: build ## print what decisions cost with both engines, over the network, and under a change of policies
+	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
 
 clean: ## remove what was built and the development data
-	rm -rf bin .caio $(ADAPTERS) bench.json
+	rm -rf bin .caio $(ADAPTERS) bench.json bench-decision.json
