@@ -24,6 +24,7 @@ type factoredRule struct {
 	onService bool // or with the service
 	unknown   bool // only OPA can make its reasons
 	shows     bool // they may show values of input of their own accord
+	shown     []showing
 	constant  atomic.Pointer[[]*caiov1.Reason]
 }
 
@@ -45,7 +46,7 @@ func (s *Set) factor() *factored {
 		if from.rule.Kind != KindRouting && from.rule.Kind != KindSecurity {
 			continue
 		}
-		source, rule := factor.Source{Rule: r}, &factoredRule{from: from, shows: !bringsFacts(r)}
+		source, rule := factor.Source{Rule: r}, &factoredRule{from: from, shows: !bringsFacts(r), shown: showingsOf(from.facts)}
 		for _, reading := range from.facts {
 			switch {
 			case rule.shows && reading.path[0] == "service":

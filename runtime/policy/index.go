@@ -8,6 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	"github.com/smarthausgroup/caio/runtime/policy/internal/factor"
@@ -267,16 +268,13 @@ func (r *Refusals) newReasons(f *factored, i, slot int) ([]*caiov1.Reason, bool,
 	if !known {
 		return nil, false, nil
 	}
-	var input *ast.Term
-	if f.rules[i].shows {
-		var err error
-		if input, err = r.oracle.input(r.index.facts[slot].service); err != nil {
-			return nil, false, err
-		}
+	rule := f.rules[i]
+	facts := func() *structpb.Struct {
+		return show(rule.shown, r.oracle.request.ProtoReflect(), r.index.facts[slot].service)
 	}
 	reasons := make([]*caiov1.Reason, 0, len(terms))
 	for _, t := range terms {
-		reasons = append(reasons, finding{from: f.rules[i].from, reason: t.Value}.reasonOf(input).message)
+		reasons = append(reasons, finding{from: rule.from, reason: t.Value}.reasonWith(facts).message)
 	}
 	return reasons, true, nil
 }

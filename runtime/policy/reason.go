@@ -27,8 +27,14 @@ type written struct {
 	reaction string
 }
 
-// reasonOf reads what an author's rule gave. Whatever it is, there is a reason in the end.
+// reasonOf reads what an author's rule gave over input.
 func (f finding) reasonOf(input *ast.Term) written {
+	return f.reasonWith(func() *structpb.Struct { return shown(f.from.facts, input) })
+}
+
+// reasonWith reads what an author's rule gave. Whatever it is, there is a reason in the end; facts makes those of a reason
+// that brings none.
+func (f finding) reasonWith(facts func() *structpb.Struct) written {
 	rule := f.from.rule
 	w := written{reaction: reactionFail, message: &caiov1.Reason{
 		Rule: rule.Package + "." + rule.Name, Package: rule.Package, Title: rule.Title, File: rule.File, Line: int32(rule.Line),
@@ -45,7 +51,7 @@ func (f finding) reasonOf(input *ast.Term) written {
 		w.message.Message = notAReason(rule.Name, "no message")
 	}
 	if w.message.Facts == nil {
-		w.message.Facts = shown(f.from.facts, input)
+		w.message.Facts = facts()
 	}
 	return w
 }

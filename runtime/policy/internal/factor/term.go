@@ -139,7 +139,36 @@ func (c *compiler) step(at, key *node) *node {
 		path := append(at.path[:len(at.path):len(at.path)], key.term)
 		return c.place(at.kind, names, path)
 	}
+	if part := made(at, key); part != nil {
+		return part
+	}
 	return c.pair(node{kind: element}, at, key)
+}
+
+// made returns what an object that is written out holds at key, where nothing of the object can be missing: a rule that
+// reads one of the facts it will give need not make them all. nil: it is no such object.
+func made(at, key *node) *node {
+	if at.kind == document && at.fail == nil && len(at.alts) == 1 && len(at.alts[0]) == 1 && len(at.alts[0][0].body.steps) == 0 {
+		at = at.alts[0][0].value
+	}
+	if at.kind != object || key.kind != constant || at.errs {
+		return nil
+	}
+	var part *node
+	for i := 0; i < len(at.args); i += 2 {
+		if at.args[i].kind != constant || !at.args[i+1].sure() {
+			return nil
+		}
+		if at.args[i].term.Equal(key.term) {
+			part = at.args[i+1]
+		}
+	}
+	return part
+}
+
+// sure tells whether n has a value, whatever comes.
+func (n *node) sure() bool {
+	return n.kind == constant || n.kind == orElse && n.args[1].sure()
 }
 
 func textOf(n *node) (string, bool) {
