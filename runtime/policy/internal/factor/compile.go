@@ -201,7 +201,7 @@ func (c *compiler) bind(v ast.Var, t *ast.Term, s *scope, b *body) error {
 // defined holds where n has a value, false included.
 func (c *compiler) defined(n *node) *node {
 	root := (n.kind == request || n.kind == service) && len(n.names) == 0
-	if n.kind == constant || n.kind == variable || root {
+	if n.sure() || n.kind == variable || root {
 		return c.constant(ast.InternedTerm(true))
 	}
 	return c.nodes.the(node{kind: present, args: []*node{n}, deps: n.deps, errs: n.errs})
