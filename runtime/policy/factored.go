@@ -52,7 +52,7 @@ func (s *Set) factor() *factored {
 			case rule.shows && reading.path[0] == "service":
 				source.Shows = append(source.Shows, reading.path[1:])
 			case rule.shows:
-				source.ShowsRequest = true
+				source.ShowsRequest = append(source.ShowsRequest, reading.path[1:])
 			}
 		}
 		bodies, f.rules = append(bodies, source), append(f.rules, rule)

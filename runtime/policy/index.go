@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -32,12 +33,13 @@ type Index struct {
 	facts  []*Facts      // by slot; nil: free
 	x      *factor.Index // nil: OPA judges
 	engine Engine
+	made   *made // shared by all that With makes of x
 }
 
 // NewIndex prepares set over services, by slot; nil is a free slot. The factored engine takes a few microseconds a service
 // and distinct condition, and lets other goroutines run meanwhile. It fails on an engine that there is not.
 func NewIndex(set *Set, engine Engine, services []*Facts) (*Index, error) {
-	x := &Index{set: set, facts: slices.Clone(services), engine: engine}
+	x := &Index{set: set, facts: slices.Clone(services), engine: engine, made: &made{}}
 	switch engine {
 	case OPA:
 		return x, nil
@@ -59,7 +61,7 @@ func NewIndex(set *Set, engine Engine, services []*Facts) (*Index, error) {
 
 // With returns the index in which service stands at slot; nil: nobody does.
 func (x *Index) With(slot int, service *Facts) *Index {
-	n := &Index{set: x.set, engine: x.engine, facts: make([]*Facts, max(len(x.facts), slot+1))}
+	n := &Index{set: x.set, engine: x.engine, made: x.made, facts: make([]*Facts, max(len(x.facts), slot+1))}
 	copy(n.facts, x.facts)
 	n.facts[slot] = service
 	if x.x != nil {
@@ -89,7 +91,7 @@ type Refusals struct {
 	oracle   oracle
 	judged   *factor.Judgement // nil: OPA judged all
 	verdicts map[int]Verdict   // of those that OPA judged
-	made     map[lookedAt][]*caiov1.Reason
+	key      []byte
 }
 
 // Route judges each of candidates, slots that are not free, for req, as Set.Route does.
@@ -222,11 +224,8 @@ func (r *Refusals) ofOPA(slot int, rule bool) ([]*caiov1.Reason, error) {
 	return v.Security, err
 }
 
-// lookedAt is a rule and what a service looks like to its reasons; 0 where they do not hang on one.
-type lookedAt struct{ rule, look int }
-
-// reasonsOf makes the reasons of one rule as seldom as they can differ: once for all, once for a service, or once a
-// request, for all services that look alike.
+// reasonsOf makes the reasons of one rule as seldom as they can differ: once for all, once for a service, or once for all
+// requests and services that look alike to them.
 func (r *Refusals) reasonsOf(f *factored, i, slot int) (reasons []*caiov1.Reason, known bool, err error) {
 	rule := f.rules[i]
 	switch {
@@ -247,18 +246,22 @@ func (r *Refusals) reasonsOf(f *factored, i, slot int) (reasons []*caiov1.Reason
 		}).([]*caiov1.Reason)
 		return kept, kept != nil, err
 	}
-	at := lookedAt{i, 0}
+	look := 0
 	if rule.onService {
-		at.look = r.index.x.Look(i, slot)
+		look = r.index.x.Look(i, slot)
 	}
-	if made := r.made[at]; made != nil {
-		return made, true, nil
+	r.key = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(r.key[:0], uint64(i)), uint64(look))
+	signed := false
+	if look >= 0 {
+		r.key, signed = r.judged.Sign(i, r.key)
 	}
-	if reasons, known, err = r.newReasons(f, i, slot); known && at.look >= 0 {
-		if r.made == nil {
-			r.made = map[lookedAt][]*caiov1.Reason{}
+	if signed {
+		if made := r.index.made.get(r.key); made != nil {
+			return made, true, nil
 		}
-		r.made[at] = reasons
+	}
+	if reasons, known, err = r.newReasons(f, i, slot); known && signed {
+		r.index.made.put(r.key, reasons)
 	}
 	return reasons, known, err
 }

@@ -56,10 +56,8 @@ type Options struct {
 // A Source is a rule to be taken apart: a compiled body whose head's key is [number, reason].
 type Source struct {
 	Rule *ast.Rule
-	// Shows are the paths of the service whose values its caller adds to its reasons, ShowsRequest tells whether it adds
-	// any of the request.
-	Shows        [][]string
-	ShowsRequest bool
+	// Shows and ShowsRequest are the paths of the service and of the request whose values its caller adds to its reasons.
+	Shows, ShowsRequest [][]string
 }
 
 // Compile takes rules apart. Their indices are what the package
@@ -172,19 +170,59 @@ func (p *Program) reason(r *rule, seen map[*node]bool, looks map[any]int) {
 		return
 	}
 	deps := r.reason.value.deps | r.reason.body.deps
-	if r.showsRequest {
+	if len(r.asks) > 0 {
 		deps |= onRequest
 	}
 	if len(r.shows) > 0 {
 		deps |= onService
 	}
-	if deps&onRequest == 0 || deps&onService == 0 {
+	if deps&onRequest == 0 {
+		return
+	}
+	asked := map[*node]bool{}
+	r.asks = r.reason.value.asks(r.reason.body.asks(r.asks, asked), asked)
+	if deps&onService == 0 {
 		return
 	}
 	p.bodyColumns(r.reason.body, seen)
 	p.column(r.reason.value, seen)
 	below := map[*node]bool{}
 	r.look = p.numbered(look{columns: r.reason.value.columns(r.reason.body.columns(nil, below), below), paths: r.shows}, looks)
+}
+
+// asks appends the values of the request below n.
+func (n *node) asks(to []*node, seen map[*node]bool) []*node {
+	if seen[n] {
+		return to
+	}
+	seen[n] = true
+	if n.kind == request {
+		return append(to, n)
+	}
+	for _, a := range n.args {
+		to = a.asks(to, seen)
+	}
+	to = n.body.asks(to, seen)
+	for _, alt := range n.alts {
+		for _, branch := range alt {
+			to = branch.value.asks(branch.body.asks(to, seen), seen)
+		}
+	}
+	return to
+}
+
+func (b *body) asks(to []*node, seen map[*node]bool) []*node {
+	if b == nil {
+		return to
+	}
+	for _, s := range b.steps {
+		if s.over != nil {
+			to = s.over.asks(to, seen)
+		} else {
+			to = s.test.asks(to, seen)
+		}
+	}
+	return to
 }
 
 // numbered returns the number of l; equal looks are one.

@@ -9,15 +9,15 @@ import (
 
 // A rule is one body of a judgement, taken apart.
 type rule struct {
-	source       *ast.Rule
-	atoms        []atom // in an order in which nothing that may go wrong is passed by what stood behind it
-	free         int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
-	reason       *reason
-	shows        [][]string // what of the service its reasons show beside what they are made of
-	showsRequest bool       // and whether they show anything of the request
-	question     int        // of those that hang on both: which, equal conditions of several rules being one
-	look         int        // what its reasons see of a service; -1: that is not known
-	why          error      // why a part of it is left to OPA; nil: none is
+	source   *ast.Rule
+	atoms    []atom // in an order in which nothing that may go wrong is passed by what stood behind it
+	free     int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
+	reason   *reason
+	shows    [][]string // what of the service its reasons show beside what they are made of
+	asks     []*node    // what of the request they show and are made of
+	question int        // of those that hang on both: which, equal conditions of several rules being one
+	look     int        // what its reasons see of a service; -1: that is not known
+	why      error      // why a part of it is left to OPA; nil: none is
 }
 
 // An atom is one condition that hangs together with no other.
@@ -49,7 +49,14 @@ type Opaque struct {
 // rule compiles r. Where a part of it cannot be turned into nodes, that part goes to OPA and the others do not.
 func (c *compiler) rule(in Source, p *Program) *rule {
 	r := in.Rule
-	out := &rule{source: r, shows: in.Shows, showsRequest: in.ShowsRequest, look: -1}
+	out := &rule{source: r, shows: in.Shows, look: -1}
+	for _, names := range in.ShowsRequest {
+		at := c.place(request, nil, nil)
+		for _, name := range names {
+			at = c.step(at, c.constant(ast.StringTerm(name)))
+		}
+		out.asks = append(out.asks, at)
+	}
 	s := &scope{vars: map[ast.Var]*node{}}
 	whole, err := c.body(r.Body, s)
 	if err == nil {
