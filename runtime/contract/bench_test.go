@@ -49,11 +49,11 @@ func BenchmarkRegistryWith(b *testing.B) {
 		}
 		services[i] = &Service{Contract: &Contract{message: m}}
 	}
-	r := NewRegistry(services...)
+	r := NewRegistry(services[1:]...)
 	b.Run("own/10000", func(b *testing.B) {
 		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			r.With(services[i%len(services)])
+		for b.Loop() {
+			r.With(services[0])
 		}
 	})
 	b.Run("build/10000", func(b *testing.B) {

@@ -27,8 +27,8 @@ const chunkSize = 128
 // at least or at most a number is found by halving, then read off a set, however many there are. It is immutable; with
 // and without share what they do not change.
 type column struct {
-	chunks [][]entry    // sorted through all chunks, none empty
-	upTo   []bitset.Set // for each chunk the slots in it and in those before it
+	chunks [][]entry // sorted through all chunks, none empty
+	upTo   []span    // for each chunk the slots in it and in those before it
 }
 
 // newColumn makes a column of at least one entry. The entries become its own.
@@ -37,11 +37,10 @@ func newColumn(entries []entry) *column {
 	c := &column{}
 	var all bitset.Set
 	for chunk := range slices.Chunk(entries, chunkSize) {
-		all = all.Clone()
 		for _, e := range chunk {
 			all = all.Add(int(e.slot))
 		}
-		c.chunks, c.upTo = append(c.chunks, chunk), append(c.upTo, all)
+		c.chunks, c.upTo = append(c.chunks, chunk), append(c.upTo, spanOf(all))
 	}
 	return c
 }
@@ -58,7 +57,7 @@ func (c *column) with(e entry) *column {
 	chunk := append(make([]entry, 0, len(n.chunks[at])+1), n.chunks[at][:i]...)
 	n.chunks[at] = append(append(chunk, e), n.chunks[at][i:]...)
 	for j := at; j < len(n.upTo); j++ {
-		n.upTo[j] = n.upTo[j].With(int(e.slot))
+		n.upTo[j] = n.upTo[j].with(int(e.slot))
 	}
 	if len(n.chunks[at]) > 2*chunkSize {
 		n.split(at)
@@ -73,7 +72,7 @@ func (c *column) without(e entry) *column {
 	i, _ := slices.BinarySearchFunc(n.chunks[at], e, compareEntries)
 	n.chunks[at] = append(append(make([]entry, 0, len(n.chunks[at])-1), n.chunks[at][:i]...), n.chunks[at][i+1:]...)
 	for j := at; j < len(n.upTo); j++ {
-		n.upTo[j] = n.upTo[j].Without(int(e.slot))
+		n.upTo[j] = n.upTo[j].without(int(e.slot))
 	}
 	switch {
 	case len(n.chunks[at]) == 0:
@@ -94,13 +93,14 @@ func (c *column) clone() *column { return &column{slices.Clone(c.chunks), slices
 func (c *column) split(at int) {
 	chunk := c.chunks[at]
 	half := len(chunk) / 2
-	upTo := c.upTo[at].Clone()
+	upTo := c.upTo[at]
+	words := upTo.words.Clone()
 	for _, e := range chunk[half:] {
-		upTo.Remove(int(e.slot))
+		words.Remove(int(e.slot) - upTo.from<<6)
 	}
 	c.chunks = slices.Insert(c.chunks, at, chunk[:half:half])
 	c.chunks[at+1] = chunk[half:]
-	c.upTo = slices.Insert(c.upTo, at, upTo)
+	c.upTo = slices.Insert(c.upTo, at, span{upTo.from, words})
 }
 
 // drop takes a chunk, whose entries are gone or stand in the next, from a column that nobody has seen yet.

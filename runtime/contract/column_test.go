@@ -79,8 +79,8 @@ func checkColumn(t *testing.T, c *column, model map[int32]float64, slots int, x 
 			if len(chunk) == 0 || len(chunk) > 2*chunkSize || i > 0 && len(c.chunks[i-1])+len(chunk) < chunkSize/2 {
 				t.Fatalf("chunk %d of %d has %d entries", i, len(c.chunks), len(chunk))
 			}
-			if c.upTo[i].Count() != entries {
-				t.Fatalf("up to chunk %d: %d slots, want %d", i, c.upTo[i].Count(), entries)
+			if c.upTo[i].words.Count() != entries {
+				t.Fatalf("up to chunk %d: %d slots, want %d", i, c.upTo[i].words.Count(), entries)
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func checkColumn(t *testing.T, c *column, model map[int32]float64, slots int, x 
 		few.Add(slot)
 	}
 	for _, from := range []bitset.Set{bitset.Full(slots), few} {
-		least, most := narrow(bitset.Of(slots), from, from), narrow(bitset.Of(slots), from, from)
+		least, most := narrow(bitset.Of(slots), from, spanOf(from)), narrow(bitset.Of(slots), from, spanOf(from))
 		c.atLeast(&least, x)
 		c.atMost(&most, x)
 		for slot := range slots {

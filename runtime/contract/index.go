@@ -13,8 +13,8 @@ import (
 // once published; it holds what some service says and nothing else, as a registry must not remember every name it ever
 // saw.
 type index struct {
-	sets    map[mark]bitset.Set // no empty sets
-	columns map[measure]*column // no empty columns
+	sets    table[mark, span]       // no empty sets
+	columns table[measure, *column] // no empty columns
 }
 
 // A mark is something that a contract says or not.
@@ -96,50 +96,70 @@ func numbersOf(c *caiov1.Contract) iter.Seq2[measure, float64] {
 
 // newIndex returns the index of the services in their slots, none of which is free.
 func newIndex(slots []*Service) index {
-	x := index{map[mark]bitset.Set{}, map[measure]*column{}}
-	entries := map[measure][]entry{}
+	sets, entries := map[mark]bitset.Set{}, map[measure][]entry{}
 	for slot, s := range slots {
 		for m := range marksOf(s.message) {
-			x.sets[m] = x.sets[m].Add(slot) // in place: nobody has seen these sets yet
+			sets[m] = sets[m].Add(slot)
 		}
 		for m, number := range numbersOf(s.message) {
 			entries[m] = append(entries[m], entry{number, int32(slot)})
 		}
 	}
-	for m, e := range entries {
-		x.columns[m] = newColumn(e)
+	spans, columns := make(map[mark]span, len(sets)), make(map[measure]*column, len(entries))
+	for m, set := range sets {
+		spans[m] = spanOf(set)
 	}
-	return x
+	for m, e := range entries {
+		columns[m] = newColumn(e)
+	}
+	return index{newTable(spans), newTable(columns)}
 }
 
 // with returns the index in which the contract in slot is now instead of old; nil: none.
 func (x index) with(slot int, old, now *caiov1.Contract) index {
-	x = index{maps.Clone(x.sets), maps.Clone(x.columns)}
-	before, after := collect(marksOf(old)), collect(marksOf(now))
+	return index{x.marked(slot, collect(marksOf(old)), collect(marksOf(now))),
+		x.numbered(int32(slot), maps.Collect(numbersOf(old)), maps.Collect(numbersOf(now)))}
+}
+
+func (x index) marked(slot int, before, after map[mark]bool) table[mark, span] {
+	put, gone := map[mark]span{}, []mark(nil)
 	for m := range before {
-		if !after[m] {
-			x.unmark(m, slot)
+		if after[m] {
+			continue
+		}
+		if left := x.sets.get(m).without(slot); left.empty() {
+			gone = append(gone, m)
+		} else {
+			put[m] = left
 		}
 	}
 	for m := range after {
 		if !before[m] {
-			x.sets[m] = x.sets[m].With(slot)
+			put[m] = x.sets.get(m).with(slot)
 		}
 	}
-	was, is := maps.Collect(numbersOf(old)), maps.Collect(numbersOf(now))
-	for m, number := range was {
-		if stays, ok := is[m]; ok && stays == number {
-			delete(is, m)
-		} else if left := x.columns[m].without(entry{number, int32(slot)}); left == nil {
-			delete(x.columns, m)
+	return x.sets.with(put, gone)
+}
+
+func (x index) numbered(slot int32, before, after map[measure]float64) table[measure, *column] {
+	put, gone := map[measure]*column{}, []measure(nil)
+	for m, number := range before {
+		if stays, ok := after[m]; ok && stays == number {
+			delete(after, m)
+		} else if left := x.columns.get(m).without(entry{number, slot}); left != nil || ok {
+			put[m] = left
 		} else {
-			x.columns[m] = left
+			gone = append(gone, m)
 		}
 	}
-	for m, number := range is {
-		x.columns[m] = x.columns[m].with(entry{number, int32(slot)})
+	for m, number := range after {
+		c, changed := put[m]
+		if !changed {
+			c = x.columns.get(m)
+		}
+		put[m] = c.with(entry{number, slot})
 	}
-	return x
+	return x.columns.with(put, gone)
 }
 
 func collect(marks iter.Seq[mark]) map[mark]bool {
@@ -150,58 +170,45 @@ func collect(marks iter.Seq[mark]) map[mark]bool {
 	return set
 }
 
-func (x index) unmark(m mark, slot int) {
-	if left := x.sets[m].Without(slot); left.Empty() {
-		delete(x.sets, m)
-	} else {
-		x.sets[m] = left
+// offering returns who, of the slots below slots, which are all, offers at least one of the capabilities.
+func (x index) offering(capabilities []string, slots int) span {
+	if len(capabilities) == 1 {
+		return x.sets.get(mark{says: offers, name: capabilities[0]})
 	}
-}
-
-// offering returns who offers at least one of the capabilities; nil and false where none is demanded. Shared: it must
-// not be changed.
-func (x index) offering(capabilities []string) (some bitset.Set, asked bool) {
-	for i, capability := range capabilities {
-		set := x.sets[mark{says: offers, name: capability}]
-		switch i {
-		case 0:
-			some = set
-		case 1:
-			some = some.Clone().Or(set)
-		default:
-			some = some.Or(set)
-		}
+	some := bitset.Of(slots)
+	for _, capability := range capabilities {
+		x.sets.get(mark{says: offers, name: capability}).or(some)
 	}
-	return some, len(capabilities) > 0
+	return span{words: some}
 }
 
 // guaranteeing leaves in n the services whose promise of the guarantee type name meets the demand.
 func (x index) guaranteeing(n *narrowing, name string, d *caiov1.Demand) {
 	if d.GetProperty() != "" {
-		n.keep(x.sets[mark{says: promisesOf, name: name, property: d.GetProperty()}])
+		n.keep(x.sets.get(mark{says: promisesOf, name: name, property: d.GetProperty()}))
 	} else if d == nil || d.Min == nil && d.Max == nil && d.Deviation == nil && d.Ratio == nil && d.Multiple == nil {
-		n.keep(x.sets[mark{says: promises, name: name}]) // whoever states a number promises, too
+		n.keep(x.sets.get(mark{says: promises, name: name})) // whoever states a number promises, too
 	}
 	if d == nil {
 		return
 	}
 	if d.Min != nil {
-		x.columns[measure{"min", name}].atLeast(n, *d.Min)
+		x.columns.get(measure{"min", name}).atLeast(n, *d.Min)
 	}
 	if d.Max != nil {
-		x.columns[measure{"max", name}].atMost(n, *d.Max)
+		x.columns.get(measure{"max", name}).atMost(n, *d.Max)
 	}
 	if d.Deviation != nil {
-		x.columns[measure{"equality", name}].atMost(n, *d.Deviation)
+		x.columns.get(measure{"equality", name}).atMost(n, *d.Deviation)
 	}
 	if d.Ratio != nil {
-		x.columns[measure{"relative_max", name}].atMost(n, *d.Ratio)
+		x.columns.get(measure{"relative_max", name}).atMost(n, *d.Ratio)
 	}
 	if d.Multiple != nil {
-		x.columns[measure{"min_multiple", name}].atLeast(n, *d.Multiple)
+		x.columns.get(measure{"min_multiple", name}).atLeast(n, *d.Multiple)
 	}
 	if d.GetBoolean() { // false demands nothing
-		n.keep(x.sets[mark{says: promisesYes, name: name}])
+		n.keep(x.sets.get(mark{says: promisesYes, name: name}))
 	}
 }
 
@@ -211,14 +218,14 @@ func (x index) within(n *narrowing, d *caiov1.Demands) {
 		return
 	}
 	if d.RequiresGpu != nil && !*d.RequiresGpu {
-		n.drop(x.sets[mark{says: requires, name: "requires_gpu"}])
+		n.drop(x.sets.get(mark{says: requires, name: "requires_gpu"}))
 	}
 	if d.RequiresInternet != nil && !*d.RequiresInternet {
-		n.drop(x.sets[mark{says: requires, name: "requires_internet"}])
+		n.drop(x.sets.get(mark{says: requires, name: "requires_internet"}))
 	}
 	for i := range limits {
 		if demanded, ok := limits[i].demanded(d); ok {
-			x.columns[measure{name: limits[i].name}].atLeast(n, demanded)
+			x.columns.get(measure{name: limits[i].name}).atLeast(n, demanded)
 		}
 	}
 }

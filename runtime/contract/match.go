@@ -46,10 +46,14 @@ func (r *Registry) Match(request *caiov1.Request, visible bitset.Set, listAll bo
 	} else {
 		seen = visible.Count()
 	}
-	some, asked := r.index.offering(request.GetCapabilities())
+	asked := len(request.GetCapabilities()) > 0
+	some := span{words: visible}
+	if asked {
+		some = r.index.offering(request.GetCapabilities(), len(r.slots))
+	}
 	listed := some
-	if !asked || listAll {
-		listed = visible
+	if listAll {
+		listed = span{words: visible}
 	}
 	// Both sets of the result in one piece of memory.
 	words := len(visible)
@@ -62,7 +66,7 @@ func (r *Registry) Match(request *caiov1.Request, visible bitset.Set, listAll bo
 		n.keep(some)
 	case asked:
 		for _, capability := range request.GetCapabilities() {
-			n.keep(r.index.sets[mark{says: offers, name: capability}])
+			n.keep(r.index.sets.get(mark{says: offers, name: capability}))
 		}
 	}
 	for name, demand := range request.GetGuarantees() {

@@ -20,11 +20,12 @@ type narrowing struct {
 }
 
 // narrow begins with what is both in a and in b. into is empty, no shorter than a, and becomes the narrowing's own.
-func narrow(into, a, b bitset.Set) (n narrowing) {
-	n.set, n.few = into[:min(len(a), len(b))], true
-	a, b = a[:len(n.set)], b[:len(n.set)]
-	for i := range n.set {
-		word := a[i] & b[i]
+func narrow(into, a bitset.Set, b span) (n narrowing) {
+	n.few = true
+	to := min(len(a), b.from+len(b.words))
+	n.set = into[:max(0, to)]
+	for i := b.from; i < to; i++ {
+		word := a[i] & b.words[i-b.from]
 		if word == 0 {
 			continue
 		}
@@ -74,14 +75,17 @@ func (n *narrowing) takeFrom(set bitset.Set) {
 }
 
 // keep leaves what is in o.
-func (n *narrowing) keep(o bitset.Set) {
+func (n *narrowing) keep(o span) {
 	if !n.few {
-		n.set = n.set.And(o)
+		n.set = n.set[:min(len(n.set), o.from+len(o.words))]
+		from := min(o.from, len(n.set))
+		clear(n.set[:from])
+		n.set[from:].And(o.words[:len(n.set)-from])
 		return
 	}
 	for _, i := range n.words[:n.n] {
-		if int(i) < len(o) {
-			n.set[i] &= o[i]
+		if at := int(i) - o.from; at >= 0 && at < len(o.words) {
+			n.set[i] &= o.words[at]
 		} else {
 			n.set[i] = 0
 		}
@@ -89,14 +93,14 @@ func (n *narrowing) keep(o bitset.Set) {
 }
 
 // drop takes out what is in o.
-func (n *narrowing) drop(o bitset.Set) {
+func (n *narrowing) drop(o span) {
 	if !n.few {
-		n.set = n.set.AndNot(o)
+		n.set[min(o.from, len(n.set)):].AndNot(o.words)
 		return
 	}
 	for _, i := range n.words[:n.n] {
-		if int(i) < len(o) {
-			n.set[i] &^= o[i]
+		if at := int(i) - o.from; at >= 0 && at < len(o.words) {
+			n.set[i] &^= o.words[at]
 		}
 	}
 }

@@ -163,16 +163,14 @@ func (r *Registry) Visible(tenant string, all bool) bitset.Set {
 	if all {
 		return r.live
 	}
-	shared, own := r.index.sets[mark{says: belongs}], r.index.sets[mark{says: belongs, name: tenant}]
-	switch {
-	case tenant != "" && len(shared) > 0 && len(own) > 0:
-		return shared.Clone().Or(own)
-	case len(shared) > 0:
-		return shared
-	case len(own) > 0:
-		return own
+	shared, own := r.index.sets.get(mark{says: belongs}), r.index.sets.get(mark{says: belongs, name: tenant})
+	if (tenant == "" || own.empty()) && shared.from == 0 && !shared.empty() {
+		return shared.words
 	}
-	return bitset.Set{}
+	both := bitset.Of(len(r.slots))
+	shared.or(both)
+	own.or(both)
+	return both
 }
 
 // ByID yields the slots of set, which must all be taken, in the order of their services' ids.
@@ -251,8 +249,8 @@ func (r *Registry) NearestProperty(guarantee, property string, visible bitset.Se
 
 func (r *Registry) nearest(name string, visible bitset.Set, among func(mark) (string, bool)) string {
 	var names []string
-	for m, slots := range r.index.sets {
-		if candidate, ok := among(m); ok && slots.Intersects(visible) {
+	for m, slots := range r.index.sets.all() {
+		if candidate, ok := among(m); ok && slots.intersects(visible) {
 			names = append(names, candidate)
 		}
 	}
