@@ -23,6 +23,7 @@ func newPolicyCommand() *cobra.Command {
 		newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyFmtCommand(), newPolicyListCommand(), newPolicyEjectCommand(),
 		newPolicyExplainCommand(), newPolicyActivateCommand(), newPolicyRollbackCommand(), newPolicyVersionsCommand(),
 		newPolicyShowCommand(), newPolicyDiffCommand(), newPolicyWhatIfCommand(), newPolicyShadowCommand(),
+		newPolicyBenchCommand(),
 	)
 	return cmd
 }
