@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -34,7 +35,10 @@ func newPolicyCheckCommand() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Compile a policy set and tell everything that is wrong or odd about it",
 		Long: "Compile the policy set in DIR (without it, the embedded one) as serve and decide do, and tell every fault at once.\n" +
-			"Warnings tell what compiles but is probably not meant, such as a field that no contract has.",
+			"Warnings tell what compiles but is probably not meant, such as a field that no contract has.\n\n" +
+			"Each deny rule is listed with the way it goes: taken apart (factored), so that conditions are evaluated once a REQUEST,\n" +
+			"once a SERVICE when it is registered, or on BOTH for candidates; or left to OPA in part, and why. COST is about what it\n" +
+			"takes of a request with 1,000 candidates that its GUARD, a condition on the request alone, does not spare it.",
 		Example: "  caio policy check policies/\n  caio policy check --policy-overlay mine/ --strict",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -52,7 +56,7 @@ func newPolicyCheckCommand() *cobra.Command {
 		report := policyReport{Faults: sources.placed(faults), Warnings: []*caiov1.Fault{}}
 		if set != nil {
 			report.Rules, report.Digest, report.Warnings = set.Len(), set.Digest(), sources.placed(set.Warnings())
-			report.Uncovered = set.Uncovered()
+			report.Uncovered, report.Plan = set.Uncovered(), set.Plan()
 		}
 		if err := report.write(cmd.OutOrStdout(), out.json()); err != nil {
 			return err
@@ -75,12 +79,16 @@ type policyReport struct {
 	Faults    []*caiov1.Fault `json:"faults"`
 	Warnings  []*caiov1.Fault `json:"warnings"`
 	Uncovered []string        `json:"uncovered"` // invariants that no rule stands for
+	Plan      []policy.Way    `json:"plan"`      // of deny rules
 }
 
 func (r policyReport) write(w io.Writer, asJSON bool) error {
 	if asJSON {
 		if r.Uncovered == nil {
 			r.Uncovered = []string{}
+		}
+		if r.Plan == nil {
+			r.Plan = []policy.Way{}
 		}
 		return document(w, r)
 	}
@@ -94,10 +102,41 @@ func (r policyReport) write(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(w, "%s, %s\n", count(len(r.Faults), "fault"), count(len(r.Warnings), "warning"))
 		return nil
 	}
+	if err := writePlan(w, r.Plan); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "%s, %s, digest %.12s\n", count(r.Rules, "rule"), count(len(r.Warnings), "warning"), r.Digest)
 	for _, id := range r.Uncovered {
 		fmt.Fprintf(w, "no rule stands for %s; 'caio serve' does not run with this set outside of --insecure-dev\n", id)
 	}
+	return nil
+}
+
+// writePlan tells for each deny rule which way it goes and what it costs.
+func writePlan(w io.Writer, plan []policy.Way) error {
+	if len(plan) == 0 {
+		return nil
+	}
+	var rows [][]string
+	var total time.Duration
+	for _, way := range plan {
+		guard := "-"
+		if way.Guarded {
+			guard = "yes"
+		}
+		total += way.Cost
+		rows = append(rows, []string{
+			cell(way.Rule.ID), string(way.Engine), strconv.Itoa(way.Request), strconv.Itoa(way.Service), strconv.Itoa(way.Both),
+			strconv.Itoa(way.OPA), guard, microseconds(way.Cost), fmt.Sprintf("%s:%d", way.Rule.File, way.Rule.Line), orDash(cell(way.Why)),
+		})
+	}
+	if err := table(w, []string{"RULE", "WAY", "REQUEST", "SERVICE", "BOTH", "OPA", "GUARD", "COST", "PLACE", "WHY OPA"}, rows); err != nil {
+		return err
+	}
+	if total > policy.DearPlan {
+		fmt.Fprintf(w, "\ndear: all rules together may take %s of a request with 1,000 candidates; 'caio policy bench' measures it\n", total.Round(time.Millisecond))
+	}
+	fmt.Fprintln(w)
 	return nil
 }
 

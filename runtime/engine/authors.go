@@ -24,6 +24,7 @@ func CheckPolicies(files []*caiov1.PolicyFile) (*caiov1.PolicyServiceCheckRespon
 	}
 	return &caiov1.PolicyServiceCheckResponse{
 		Valid: true, Warnings: set.Warnings(), Rules: rulesOf(set), Digest: set.Digest(), Uncovered: set.Uncovered(),
+		Plan: planOf(set),
 	}, nil
 }
 
@@ -31,6 +32,17 @@ func rulesOf(set *policy.Set) []*caiov1.PolicyRule {
 	out := make([]*caiov1.PolicyRule, 0, set.Len())
 	for _, r := range set.Rules() {
 		out = append(out, r.Message())
+	}
+	return out
+}
+
+func planOf(set *policy.Set) []*caiov1.PolicyWay {
+	var out []*caiov1.PolicyWay
+	for _, w := range set.Plan() {
+		out = append(out, &caiov1.PolicyWay{
+			Rule: w.Rule.Message(), Engine: string(w.Engine), Why: w.Why, Request: int32(w.Request), Service: int32(w.Service),
+			Both: int32(w.Both), Opa: int32(w.OPA), Guarded: w.Guarded, CostUs: float64(w.Cost.Nanoseconds()) / 1000,
+		})
 	}
 	return out
 }

@@ -133,6 +133,9 @@ func TestPoliciesWithFaultsComeBackWithAllOfThem(t *testing.T) {
 	if !good.Msg.GetValid() || good.Msg.GetDigest() != h.engine.Snapshot().Policies.Digest() || len(good.Msg.GetRules()) != h.engine.Snapshot().Policies.Len() {
 		t.Errorf("the set that ships: %v", good.Msg)
 	}
+	if ways := good.Msg.GetPlan(); len(ways) == 0 || ways[0].GetEngine() != "factored" || ways[0].GetCostUs() <= 0 || ways[0].GetRule().GetFile() == "" {
+		t.Errorf("the plan: %v", ways)
+	}
 	if unsafe, err := admin.policies.Activate(t.Context(), connect.NewRequest(&caiov1.PolicyServiceActivateRequest{
 		Files: []*caiov1.PolicyFile{{Path: "a.rego", Content: []byte("package caio.routing.a\n\ndeny contains \"x\" if false\n")}}})); err == nil {
 		t.Errorf("a set without security is in force: %v", unsafe.Msg)

@@ -248,7 +248,9 @@ type PolicyServiceCheckResponse struct {
 	// sha256 of the set, tests left out, in hex; empty if it does not compile.
 	Digest string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
 	// Those of SEC-0001 to SEC-0004 that no rule stands for: such a set is not brought into force.
-	Uncovered     []string `protobuf:"bytes,6,rep,name=uncovered,proto3" json:"uncovered,omitempty"`
+	Uncovered []string `protobuf:"bytes,6,rep,name=uncovered,proto3" json:"uncovered,omitempty"`
+	// How each body of a deny rule is evaluated, sorted by file and line; empty if it does not compile.
+	Plan          []*PolicyWay `protobuf:"bytes,7,rep,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +327,131 @@ func (x *PolicyServiceCheckResponse) GetUncovered() []string {
 	return nil
 }
 
+func (x *PolicyServiceCheckResponse) GetPlan() []*PolicyWay {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+// PolicyWay is how one body of a deny rule is evaluated, and about what it costs.
+type PolicyWay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule.
+	Rule *PolicyRule `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// "factored", or "opa" where a part of it is left to OPA.
+	Engine string `protobuf:"bytes,2,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Why a part is left to OPA. Empty: none is.
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// Conditions that are evaluated once a request.
+	Request int32 `protobuf:"varint,4,opt,name=request,proto3" json:"request,omitempty"`
+	// Conditions that are evaluated once a service, when it is registered.
+	Service int32 `protobuf:"varint,5,opt,name=service,proto3" json:"service,omitempty"`
+	// Conditions on both, for candidates one by one or once for all that look alike.
+	Both int32 `protobuf:"varint,6,opt,name=both,proto3" json:"both,omitempty"`
+	// Conditions that OPA evaluates, likewise.
+	Opa int32 `protobuf:"varint,7,opt,name=opa,proto3" json:"opa,omitempty"`
+	// A condition on the request alone spares the rule where that does not hold.
+	Guarded bool `protobuf:"varint,8,opt,name=guarded,proto3" json:"guarded,omitempty"`
+	// About what it takes of a request with 1,000 candidates for which its guard holds, in microseconds.
+	CostUs        float64 `protobuf:"fixed64,9,opt,name=cost_us,json=costUs,proto3" json:"cost_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyWay) Reset() {
+	*x = PolicyWay{}
+	mi := &file_caio_v1_policy_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyWay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyWay) ProtoMessage() {}
+
+func (x *PolicyWay) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_policy_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyWay.ProtoReflect.Descriptor instead.
+func (*PolicyWay) Descriptor() ([]byte, []int) {
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PolicyWay) GetRule() *PolicyRule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+func (x *PolicyWay) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *PolicyWay) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *PolicyWay) GetRequest() int32 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *PolicyWay) GetService() int32 {
+	if x != nil {
+		return x.Service
+	}
+	return 0
+}
+
+func (x *PolicyWay) GetBoth() int32 {
+	if x != nil {
+		return x.Both
+	}
+	return 0
+}
+
+func (x *PolicyWay) GetOpa() int32 {
+	if x != nil {
+		return x.Opa
+	}
+	return 0
+}
+
+func (x *PolicyWay) GetGuarded() bool {
+	if x != nil {
+		return x.Guarded
+	}
+	return false
+}
+
+func (x *PolicyWay) GetCostUs() float64 {
+	if x != nil {
+		return x.CostUs
+	}
+	return 0
+}
+
 // PolicyServiceTestRequest brings a policy set with its tests.
 type PolicyServiceTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -340,7 +467,7 @@ type PolicyServiceTestRequest struct {
 
 func (x *PolicyServiceTestRequest) Reset() {
 	*x = PolicyServiceTestRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[4]
+	mi := &file_caio_v1_policy_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +479,7 @@ func (x *PolicyServiceTestRequest) String() string {
 func (*PolicyServiceTestRequest) ProtoMessage() {}
 
 func (x *PolicyServiceTestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[4]
+	mi := &file_caio_v1_policy_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +492,7 @@ func (x *PolicyServiceTestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceTestRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceTestRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PolicyServiceTestRequest) GetFiles() []*PolicyFile {
@@ -402,7 +529,7 @@ type PolicyServiceTestResponse struct {
 
 func (x *PolicyServiceTestResponse) Reset() {
 	*x = PolicyServiceTestResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[5]
+	mi := &file_caio_v1_policy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +541,7 @@ func (x *PolicyServiceTestResponse) String() string {
 func (*PolicyServiceTestResponse) ProtoMessage() {}
 
 func (x *PolicyServiceTestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[5]
+	mi := &file_caio_v1_policy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +554,7 @@ func (x *PolicyServiceTestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceTestResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceTestResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PolicyServiceTestResponse) GetTests() []*PolicyTest {
@@ -467,7 +594,7 @@ type PolicyTest struct {
 
 func (x *PolicyTest) Reset() {
 	*x = PolicyTest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[6]
+	mi := &file_caio_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +606,7 @@ func (x *PolicyTest) String() string {
 func (*PolicyTest) ProtoMessage() {}
 
 func (x *PolicyTest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[6]
+	mi := &file_caio_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +619,7 @@ func (x *PolicyTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyTest.ProtoReflect.Descriptor instead.
 func (*PolicyTest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{6}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PolicyTest) GetPackage() string {
@@ -557,7 +684,7 @@ type PolicyCoverage struct {
 
 func (x *PolicyCoverage) Reset() {
 	*x = PolicyCoverage{}
-	mi := &file_caio_v1_policy_proto_msgTypes[7]
+	mi := &file_caio_v1_policy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +696,7 @@ func (x *PolicyCoverage) String() string {
 func (*PolicyCoverage) ProtoMessage() {}
 
 func (x *PolicyCoverage) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[7]
+	mi := &file_caio_v1_policy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +709,7 @@ func (x *PolicyCoverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyCoverage.ProtoReflect.Descriptor instead.
 func (*PolicyCoverage) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{7}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PolicyCoverage) GetPercent() float64 {
@@ -608,7 +735,7 @@ type PolicyServiceListRequest struct {
 
 func (x *PolicyServiceListRequest) Reset() {
 	*x = PolicyServiceListRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[8]
+	mi := &file_caio_v1_policy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +747,7 @@ func (x *PolicyServiceListRequest) String() string {
 func (*PolicyServiceListRequest) ProtoMessage() {}
 
 func (x *PolicyServiceListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[8]
+	mi := &file_caio_v1_policy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +760,7 @@ func (x *PolicyServiceListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceListRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceListRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{8}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{9}
 }
 
 // PolicyServiceListResponse holds the rules.
@@ -649,7 +776,7 @@ type PolicyServiceListResponse struct {
 
 func (x *PolicyServiceListResponse) Reset() {
 	*x = PolicyServiceListResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[9]
+	mi := &file_caio_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +788,7 @@ func (x *PolicyServiceListResponse) String() string {
 func (*PolicyServiceListResponse) ProtoMessage() {}
 
 func (x *PolicyServiceListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[9]
+	mi := &file_caio_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +801,7 @@ func (x *PolicyServiceListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceListResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceListResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PolicyServiceListResponse) GetRules() []*PolicyRule {
@@ -711,7 +838,7 @@ type PolicyServiceExplainRequest struct {
 
 func (x *PolicyServiceExplainRequest) Reset() {
 	*x = PolicyServiceExplainRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[10]
+	mi := &file_caio_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +850,7 @@ func (x *PolicyServiceExplainRequest) String() string {
 func (*PolicyServiceExplainRequest) ProtoMessage() {}
 
 func (x *PolicyServiceExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[10]
+	mi := &file_caio_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +863,7 @@ func (x *PolicyServiceExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceExplainRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceExplainRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{10}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PolicyServiceExplainRequest) GetSubject() isPolicyServiceExplainRequest_Subject {
@@ -811,7 +938,7 @@ type PolicyServiceExplainResponse struct {
 
 func (x *PolicyServiceExplainResponse) Reset() {
 	*x = PolicyServiceExplainResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[11]
+	mi := &file_caio_v1_policy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +950,7 @@ func (x *PolicyServiceExplainResponse) String() string {
 func (*PolicyServiceExplainResponse) ProtoMessage() {}
 
 func (x *PolicyServiceExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[11]
+	mi := &file_caio_v1_policy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +963,7 @@ func (x *PolicyServiceExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceExplainResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceExplainResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{11}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PolicyServiceExplainResponse) GetExplanations() []*Explanation {
@@ -879,7 +1006,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_caio_v1_policy_proto_msgTypes[12]
+	mi := &file_caio_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1018,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[12]
+	mi := &file_caio_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1031,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{12}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Explanation) GetServiceId() string {
@@ -963,7 +1090,7 @@ type RuleStory struct {
 
 func (x *RuleStory) Reset() {
 	*x = RuleStory{}
-	mi := &file_caio_v1_policy_proto_msgTypes[13]
+	mi := &file_caio_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1102,7 @@ func (x *RuleStory) String() string {
 func (*RuleStory) ProtoMessage() {}
 
 func (x *RuleStory) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[13]
+	mi := &file_caio_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1115,7 @@ func (x *RuleStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStory.ProtoReflect.Descriptor instead.
 func (*RuleStory) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{13}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RuleStory) GetRule() *PolicyRule {
@@ -1058,7 +1185,7 @@ type RuleStep struct {
 
 func (x *RuleStep) Reset() {
 	*x = RuleStep{}
-	mi := &file_caio_v1_policy_proto_msgTypes[14]
+	mi := &file_caio_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1197,7 @@ func (x *RuleStep) String() string {
 func (*RuleStep) ProtoMessage() {}
 
 func (x *RuleStep) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[14]
+	mi := &file_caio_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1210,7 @@ func (x *RuleStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStep.ProtoReflect.Descriptor instead.
 func (*RuleStep) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RuleStep) GetDepth() int32 {
@@ -1155,7 +1282,7 @@ type RuleValue struct {
 
 func (x *RuleValue) Reset() {
 	*x = RuleValue{}
-	mi := &file_caio_v1_policy_proto_msgTypes[15]
+	mi := &file_caio_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1294,7 @@ func (x *RuleValue) String() string {
 func (*RuleValue) ProtoMessage() {}
 
 func (x *RuleValue) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[15]
+	mi := &file_caio_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1307,7 @@ func (x *RuleValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleValue.ProtoReflect.Descriptor instead.
 func (*RuleValue) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{15}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RuleValue) GetName() string {
@@ -1216,7 +1343,7 @@ type PolicyServiceWhatIfRequest struct {
 
 func (x *PolicyServiceWhatIfRequest) Reset() {
 	*x = PolicyServiceWhatIfRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[16]
+	mi := &file_caio_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1355,7 @@ func (x *PolicyServiceWhatIfRequest) String() string {
 func (*PolicyServiceWhatIfRequest) ProtoMessage() {}
 
 func (x *PolicyServiceWhatIfRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[16]
+	mi := &file_caio_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1368,7 @@ func (x *PolicyServiceWhatIfRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceWhatIfRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceWhatIfRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{16}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PolicyServiceWhatIfRequest) GetFiles() []*PolicyFile {
@@ -1296,7 +1423,7 @@ type PolicyServiceWhatIfResponse struct {
 
 func (x *PolicyServiceWhatIfResponse) Reset() {
 	*x = PolicyServiceWhatIfResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[17]
+	mi := &file_caio_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1435,7 @@ func (x *PolicyServiceWhatIfResponse) String() string {
 func (*PolicyServiceWhatIfResponse) ProtoMessage() {}
 
 func (x *PolicyServiceWhatIfResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[17]
+	mi := &file_caio_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1448,7 @@ func (x *PolicyServiceWhatIfResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceWhatIfResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceWhatIfResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{17}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PolicyServiceWhatIfResponse) GetEvent() isPolicyServiceWhatIfResponse_Event {
@@ -1363,7 +1490,7 @@ type isPolicyServiceWhatIfResponse_Event interface {
 }
 
 type PolicyServiceWhatIfResponse_Progress struct {
-	// How far it is; about once a second.
+	// How far it is, after every 100 traces.
 	Progress *WhatIfProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
 }
 
@@ -1396,7 +1523,7 @@ type WhatIfProgress struct {
 
 func (x *WhatIfProgress) Reset() {
 	*x = WhatIfProgress{}
-	mi := &file_caio_v1_policy_proto_msgTypes[18]
+	mi := &file_caio_v1_policy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1535,7 @@ func (x *WhatIfProgress) String() string {
 func (*WhatIfProgress) ProtoMessage() {}
 
 func (x *WhatIfProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[18]
+	mi := &file_caio_v1_policy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1548,7 @@ func (x *WhatIfProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhatIfProgress.ProtoReflect.Descriptor instead.
 func (*WhatIfProgress) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{18}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WhatIfProgress) GetTraces() int32 {
@@ -1462,7 +1589,7 @@ type WhatIfSummary struct {
 
 func (x *WhatIfSummary) Reset() {
 	*x = WhatIfSummary{}
-	mi := &file_caio_v1_policy_proto_msgTypes[19]
+	mi := &file_caio_v1_policy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1601,7 @@ func (x *WhatIfSummary) String() string {
 func (*WhatIfSummary) ProtoMessage() {}
 
 func (x *WhatIfSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[19]
+	mi := &file_caio_v1_policy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1614,7 @@ func (x *WhatIfSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhatIfSummary.ProtoReflect.Descriptor instead.
 func (*WhatIfSummary) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{19}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WhatIfSummary) GetTraces() int32 {
@@ -1558,7 +1685,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_caio_v1_policy_proto_msgTypes[20]
+	mi := &file_caio_v1_policy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1697,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[20]
+	mi := &file_caio_v1_policy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1710,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{20}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Difference) GetTraceId() string {
@@ -1634,7 +1761,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_caio_v1_policy_proto_msgTypes[21]
+	mi := &file_caio_v1_policy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1773,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[21]
+	mi := &file_caio_v1_policy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1786,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{21}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Verdict) GetServiceId() string {
@@ -1691,7 +1818,7 @@ type RuleChange struct {
 
 func (x *RuleChange) Reset() {
 	*x = RuleChange{}
-	mi := &file_caio_v1_policy_proto_msgTypes[22]
+	mi := &file_caio_v1_policy_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1830,7 @@ func (x *RuleChange) String() string {
 func (*RuleChange) ProtoMessage() {}
 
 func (x *RuleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[22]
+	mi := &file_caio_v1_policy_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1843,7 @@ func (x *RuleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleChange.ProtoReflect.Descriptor instead.
 func (*RuleChange) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{22}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RuleChange) GetRule() string {
@@ -1759,7 +1886,7 @@ type Differences struct {
 
 func (x *Differences) Reset() {
 	*x = Differences{}
-	mi := &file_caio_v1_policy_proto_msgTypes[23]
+	mi := &file_caio_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1898,7 @@ func (x *Differences) String() string {
 func (*Differences) ProtoMessage() {}
 
 func (x *Differences) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[23]
+	mi := &file_caio_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1911,7 @@ func (x *Differences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Differences.ProtoReflect.Descriptor instead.
 func (*Differences) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{23}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Differences) GetCompared() int64 {
@@ -1837,7 +1964,7 @@ type RuleCount struct {
 
 func (x *RuleCount) Reset() {
 	*x = RuleCount{}
-	mi := &file_caio_v1_policy_proto_msgTypes[24]
+	mi := &file_caio_v1_policy_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +1976,7 @@ func (x *RuleCount) String() string {
 func (*RuleCount) ProtoMessage() {}
 
 func (x *RuleCount) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[24]
+	mi := &file_caio_v1_policy_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +1989,7 @@ func (x *RuleCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleCount.ProtoReflect.Descriptor instead.
 func (*RuleCount) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{24}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RuleCount) GetRule() string {
@@ -1901,7 +2028,7 @@ type ServiceCount struct {
 
 func (x *ServiceCount) Reset() {
 	*x = ServiceCount{}
-	mi := &file_caio_v1_policy_proto_msgTypes[25]
+	mi := &file_caio_v1_policy_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2040,7 @@ func (x *ServiceCount) String() string {
 func (*ServiceCount) ProtoMessage() {}
 
 func (x *ServiceCount) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[25]
+	mi := &file_caio_v1_policy_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2053,7 @@ func (x *ServiceCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceCount.ProtoReflect.Descriptor instead.
 func (*ServiceCount) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{25}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ServiceCount) GetServiceId() string {
@@ -1965,7 +2092,7 @@ type TenantCount struct {
 
 func (x *TenantCount) Reset() {
 	*x = TenantCount{}
-	mi := &file_caio_v1_policy_proto_msgTypes[26]
+	mi := &file_caio_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2104,7 @@ func (x *TenantCount) String() string {
 func (*TenantCount) ProtoMessage() {}
 
 func (x *TenantCount) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[26]
+	mi := &file_caio_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2117,7 @@ func (x *TenantCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantCount.ProtoReflect.Descriptor instead.
 func (*TenantCount) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{26}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TenantCount) GetTenant() string {
@@ -2045,7 +2172,7 @@ type PolicyVersion struct {
 
 func (x *PolicyVersion) Reset() {
 	*x = PolicyVersion{}
-	mi := &file_caio_v1_policy_proto_msgTypes[27]
+	mi := &file_caio_v1_policy_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2184,7 @@ func (x *PolicyVersion) String() string {
 func (*PolicyVersion) ProtoMessage() {}
 
 func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[27]
+	mi := &file_caio_v1_policy_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2197,7 @@ func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
 func (*PolicyVersion) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{27}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PolicyVersion) GetVersion() uint32 {
@@ -2158,7 +2285,7 @@ type PolicyServiceActivateRequest struct {
 
 func (x *PolicyServiceActivateRequest) Reset() {
 	*x = PolicyServiceActivateRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[28]
+	mi := &file_caio_v1_policy_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2297,7 @@ func (x *PolicyServiceActivateRequest) String() string {
 func (*PolicyServiceActivateRequest) ProtoMessage() {}
 
 func (x *PolicyServiceActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[28]
+	mi := &file_caio_v1_policy_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2310,7 @@ func (x *PolicyServiceActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceActivateRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceActivateRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{28}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PolicyServiceActivateRequest) GetFiles() []*PolicyFile {
@@ -2222,7 +2349,7 @@ type PolicyServiceActivateResponse struct {
 
 func (x *PolicyServiceActivateResponse) Reset() {
 	*x = PolicyServiceActivateResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[29]
+	mi := &file_caio_v1_policy_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2234,7 +2361,7 @@ func (x *PolicyServiceActivateResponse) String() string {
 func (*PolicyServiceActivateResponse) ProtoMessage() {}
 
 func (x *PolicyServiceActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[29]
+	mi := &file_caio_v1_policy_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2247,7 +2374,7 @@ func (x *PolicyServiceActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceActivateResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceActivateResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{29}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PolicyServiceActivateResponse) GetVersion() *PolicyVersion {
@@ -2284,7 +2411,7 @@ type PolicyServiceRollbackRequest struct {
 
 func (x *PolicyServiceRollbackRequest) Reset() {
 	*x = PolicyServiceRollbackRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[30]
+	mi := &file_caio_v1_policy_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2423,7 @@ func (x *PolicyServiceRollbackRequest) String() string {
 func (*PolicyServiceRollbackRequest) ProtoMessage() {}
 
 func (x *PolicyServiceRollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[30]
+	mi := &file_caio_v1_policy_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2436,7 @@ func (x *PolicyServiceRollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceRollbackRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceRollbackRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{30}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PolicyServiceRollbackRequest) GetVersion() uint32 {
@@ -2339,7 +2466,7 @@ type PolicyServiceRollbackResponse struct {
 
 func (x *PolicyServiceRollbackResponse) Reset() {
 	*x = PolicyServiceRollbackResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[31]
+	mi := &file_caio_v1_policy_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2478,7 @@ func (x *PolicyServiceRollbackResponse) String() string {
 func (*PolicyServiceRollbackResponse) ProtoMessage() {}
 
 func (x *PolicyServiceRollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[31]
+	mi := &file_caio_v1_policy_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2491,7 @@ func (x *PolicyServiceRollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceRollbackResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceRollbackResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{31}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PolicyServiceRollbackResponse) GetVersion() *PolicyVersion {
@@ -2394,7 +2521,7 @@ type PolicyServiceVersionsRequest struct {
 
 func (x *PolicyServiceVersionsRequest) Reset() {
 	*x = PolicyServiceVersionsRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[32]
+	mi := &file_caio_v1_policy_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2533,7 @@ func (x *PolicyServiceVersionsRequest) String() string {
 func (*PolicyServiceVersionsRequest) ProtoMessage() {}
 
 func (x *PolicyServiceVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[32]
+	mi := &file_caio_v1_policy_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2546,7 @@ func (x *PolicyServiceVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceVersionsRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{32}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PolicyServiceVersionsRequest) GetPageSize() int32 {
@@ -2451,7 +2578,7 @@ type PolicyServiceVersionsResponse struct {
 
 func (x *PolicyServiceVersionsResponse) Reset() {
 	*x = PolicyServiceVersionsResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[33]
+	mi := &file_caio_v1_policy_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2463,7 +2590,7 @@ func (x *PolicyServiceVersionsResponse) String() string {
 func (*PolicyServiceVersionsResponse) ProtoMessage() {}
 
 func (x *PolicyServiceVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[33]
+	mi := &file_caio_v1_policy_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2476,7 +2603,7 @@ func (x *PolicyServiceVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceVersionsResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{33}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PolicyServiceVersionsResponse) GetVersions() []*PolicyVersion {
@@ -2511,7 +2638,7 @@ type PolicyServiceGetRequest struct {
 
 func (x *PolicyServiceGetRequest) Reset() {
 	*x = PolicyServiceGetRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[34]
+	mi := &file_caio_v1_policy_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2650,7 @@ func (x *PolicyServiceGetRequest) String() string {
 func (*PolicyServiceGetRequest) ProtoMessage() {}
 
 func (x *PolicyServiceGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[34]
+	mi := &file_caio_v1_policy_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2663,7 @@ func (x *PolicyServiceGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceGetRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceGetRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{34}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PolicyServiceGetRequest) GetVersion() uint32 {
@@ -2559,7 +2686,7 @@ type PolicyServiceGetResponse struct {
 
 func (x *PolicyServiceGetResponse) Reset() {
 	*x = PolicyServiceGetResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[35]
+	mi := &file_caio_v1_policy_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +2698,7 @@ func (x *PolicyServiceGetResponse) String() string {
 func (*PolicyServiceGetResponse) ProtoMessage() {}
 
 func (x *PolicyServiceGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[35]
+	mi := &file_caio_v1_policy_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +2711,7 @@ func (x *PolicyServiceGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceGetResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceGetResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{35}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PolicyServiceGetResponse) GetVersion() *PolicyVersion {
@@ -2614,7 +2741,7 @@ type PolicyServiceStartShadowRequest struct {
 
 func (x *PolicyServiceStartShadowRequest) Reset() {
 	*x = PolicyServiceStartShadowRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[36]
+	mi := &file_caio_v1_policy_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2626,7 +2753,7 @@ func (x *PolicyServiceStartShadowRequest) String() string {
 func (*PolicyServiceStartShadowRequest) ProtoMessage() {}
 
 func (x *PolicyServiceStartShadowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[36]
+	mi := &file_caio_v1_policy_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2639,7 +2766,7 @@ func (x *PolicyServiceStartShadowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceStartShadowRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceStartShadowRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{36}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PolicyServiceStartShadowRequest) GetFiles() []*PolicyFile {
@@ -2667,7 +2794,7 @@ type PolicyServiceStartShadowResponse struct {
 
 func (x *PolicyServiceStartShadowResponse) Reset() {
 	*x = PolicyServiceStartShadowResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[37]
+	mi := &file_caio_v1_policy_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2806,7 @@ func (x *PolicyServiceStartShadowResponse) String() string {
 func (*PolicyServiceStartShadowResponse) ProtoMessage() {}
 
 func (x *PolicyServiceStartShadowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[37]
+	mi := &file_caio_v1_policy_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2819,7 @@ func (x *PolicyServiceStartShadowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceStartShadowResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceStartShadowResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{37}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PolicyServiceStartShadowResponse) GetReport() *ShadowReport {
@@ -2711,7 +2838,7 @@ type PolicyServiceStopShadowRequest struct {
 
 func (x *PolicyServiceStopShadowRequest) Reset() {
 	*x = PolicyServiceStopShadowRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[38]
+	mi := &file_caio_v1_policy_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +2850,7 @@ func (x *PolicyServiceStopShadowRequest) String() string {
 func (*PolicyServiceStopShadowRequest) ProtoMessage() {}
 
 func (x *PolicyServiceStopShadowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[38]
+	mi := &file_caio_v1_policy_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +2863,7 @@ func (x *PolicyServiceStopShadowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceStopShadowRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceStopShadowRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{38}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{39}
 }
 
 // PolicyServiceStopShadowResponse holds the last report.
@@ -2750,7 +2877,7 @@ type PolicyServiceStopShadowResponse struct {
 
 func (x *PolicyServiceStopShadowResponse) Reset() {
 	*x = PolicyServiceStopShadowResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[39]
+	mi := &file_caio_v1_policy_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2889,7 @@ func (x *PolicyServiceStopShadowResponse) String() string {
 func (*PolicyServiceStopShadowResponse) ProtoMessage() {}
 
 func (x *PolicyServiceStopShadowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[39]
+	mi := &file_caio_v1_policy_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2902,7 @@ func (x *PolicyServiceStopShadowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceStopShadowResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceStopShadowResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{39}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PolicyServiceStopShadowResponse) GetReport() *ShadowReport {
@@ -2794,7 +2921,7 @@ type PolicyServiceShadowStatusRequest struct {
 
 func (x *PolicyServiceShadowStatusRequest) Reset() {
 	*x = PolicyServiceShadowStatusRequest{}
-	mi := &file_caio_v1_policy_proto_msgTypes[40]
+	mi := &file_caio_v1_policy_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2933,7 @@ func (x *PolicyServiceShadowStatusRequest) String() string {
 func (*PolicyServiceShadowStatusRequest) ProtoMessage() {}
 
 func (x *PolicyServiceShadowStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[40]
+	mi := &file_caio_v1_policy_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2946,7 @@ func (x *PolicyServiceShadowStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyServiceShadowStatusRequest.ProtoReflect.Descriptor instead.
 func (*PolicyServiceShadowStatusRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{40}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{41}
 }
 
 // PolicyServiceShadowStatusResponse holds the report.
@@ -2833,7 +2960,7 @@ type PolicyServiceShadowStatusResponse struct {
 
 func (x *PolicyServiceShadowStatusResponse) Reset() {
 	*x = PolicyServiceShadowStatusResponse{}
-	mi := &file_caio_v1_policy_proto_msgTypes[41]
+	mi := &file_caio_v1_policy_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2845,7 +2972,7 @@ func (x *PolicyServiceShadowStatusResponse) String() string {
 func (*PolicyServiceShadowStatusResponse) ProtoMessage() {}
 
 func (x *PolicyServiceShadowStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[41]
+	mi := &file_caio_v1_policy_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2858,7 +2985,7 @@ func (x *PolicyServiceShadowStatusResponse) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use PolicyServiceShadowStatusResponse.ProtoReflect.Descriptor instead.
 func (*PolicyServiceShadowStatusResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{41}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PolicyServiceShadowStatusResponse) GetReport() *ShadowReport {
@@ -2895,7 +3022,7 @@ type ShadowReport struct {
 
 func (x *ShadowReport) Reset() {
 	*x = ShadowReport{}
-	mi := &file_caio_v1_policy_proto_msgTypes[42]
+	mi := &file_caio_v1_policy_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +3034,7 @@ func (x *ShadowReport) String() string {
 func (*ShadowReport) ProtoMessage() {}
 
 func (x *ShadowReport) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_policy_proto_msgTypes[42]
+	mi := &file_caio_v1_policy_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2920,7 +3047,7 @@ func (x *ShadowReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowReport.ProtoReflect.Descriptor instead.
 func (*ShadowReport) Descriptor() ([]byte, []int) {
-	return file_caio_v1_policy_proto_rawDescGZIP(), []int{42}
+	return file_caio_v1_policy_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ShadowReport) GetRunning() bool {
@@ -3008,14 +3135,25 @@ const file_caio_v1_policy_proto_rawDesc = "" +
 	"\x04kind\x18\a \x01(\tR\x04kind\x12\x1c\n" +
 	"\tinvariant\x18\b \x01(\tR\tinvariant\"S\n" +
 	"\x19PolicyServiceCheckRequest\x126\n" +
-	"\x05files\x18\x01 \x03(\v2\x13.caio.v1.PolicyFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\xd0\x0fR\x05files\"\xe7\x01\n" +
+	"\x05files\x18\x01 \x03(\v2\x13.caio.v1.PolicyFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\xd0\x0fR\x05files\"\x8f\x02\n" +
 	"\x1aPolicyServiceCheckResponse\x12\x14\n" +
 	"\x05valid\x18\x01 \x01(\bR\x05valid\x12&\n" +
 	"\x06faults\x18\x02 \x03(\v2\x0e.caio.v1.FaultR\x06faults\x12*\n" +
 	"\bwarnings\x18\x03 \x03(\v2\x0e.caio.v1.FaultR\bwarnings\x12)\n" +
 	"\x05rules\x18\x04 \x03(\v2\x13.caio.v1.PolicyRuleR\x05rules\x12\x16\n" +
 	"\x06digest\x18\x05 \x01(\tR\x06digest\x12\x1c\n" +
-	"\tuncovered\x18\x06 \x03(\tR\tuncovered\"\x8a\x01\n" +
+	"\tuncovered\x18\x06 \x03(\tR\tuncovered\x12&\n" +
+	"\x04plan\x18\a \x03(\v2\x12.caio.v1.PolicyWayR\x04plan\"\xeb\x01\n" +
+	"\tPolicyWay\x12'\n" +
+	"\x04rule\x18\x01 \x01(\v2\x13.caio.v1.PolicyRuleR\x04rule\x12\x16\n" +
+	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\x12\x18\n" +
+	"\arequest\x18\x04 \x01(\x05R\arequest\x12\x18\n" +
+	"\aservice\x18\x05 \x01(\x05R\aservice\x12\x12\n" +
+	"\x04both\x18\x06 \x01(\x05R\x04both\x12\x10\n" +
+	"\x03opa\x18\a \x01(\x05R\x03opa\x12\x18\n" +
+	"\aguarded\x18\b \x01(\bR\aguarded\x12\x17\n" +
+	"\acost_us\x18\t \x01(\x01R\x06costUs\"\x8a\x01\n" +
 	"\x18PolicyServiceTestRequest\x126\n" +
 	"\x05files\x18\x01 \x03(\v2\x13.caio.v1.PolicyFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\xd0\x0fR\x05files\x12\x1a\n" +
 	"\x03run\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03run\x12\x1a\n" +
@@ -3226,130 +3364,133 @@ func file_caio_v1_policy_proto_rawDescGZIP() []byte {
 	return file_caio_v1_policy_proto_rawDescData
 }
 
-var file_caio_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_caio_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_caio_v1_policy_proto_goTypes = []any{
 	(*PolicyFile)(nil),                        // 0: caio.v1.PolicyFile
 	(*PolicyRule)(nil),                        // 1: caio.v1.PolicyRule
 	(*PolicyServiceCheckRequest)(nil),         // 2: caio.v1.PolicyServiceCheckRequest
 	(*PolicyServiceCheckResponse)(nil),        // 3: caio.v1.PolicyServiceCheckResponse
-	(*PolicyServiceTestRequest)(nil),          // 4: caio.v1.PolicyServiceTestRequest
-	(*PolicyServiceTestResponse)(nil),         // 5: caio.v1.PolicyServiceTestResponse
-	(*PolicyTest)(nil),                        // 6: caio.v1.PolicyTest
-	(*PolicyCoverage)(nil),                    // 7: caio.v1.PolicyCoverage
-	(*PolicyServiceListRequest)(nil),          // 8: caio.v1.PolicyServiceListRequest
-	(*PolicyServiceListResponse)(nil),         // 9: caio.v1.PolicyServiceListResponse
-	(*PolicyServiceExplainRequest)(nil),       // 10: caio.v1.PolicyServiceExplainRequest
-	(*PolicyServiceExplainResponse)(nil),      // 11: caio.v1.PolicyServiceExplainResponse
-	(*Explanation)(nil),                       // 12: caio.v1.Explanation
-	(*RuleStory)(nil),                         // 13: caio.v1.RuleStory
-	(*RuleStep)(nil),                          // 14: caio.v1.RuleStep
-	(*RuleValue)(nil),                         // 15: caio.v1.RuleValue
-	(*PolicyServiceWhatIfRequest)(nil),        // 16: caio.v1.PolicyServiceWhatIfRequest
-	(*PolicyServiceWhatIfResponse)(nil),       // 17: caio.v1.PolicyServiceWhatIfResponse
-	(*WhatIfProgress)(nil),                    // 18: caio.v1.WhatIfProgress
-	(*WhatIfSummary)(nil),                     // 19: caio.v1.WhatIfSummary
-	(*Difference)(nil),                        // 20: caio.v1.Difference
-	(*Verdict)(nil),                           // 21: caio.v1.Verdict
-	(*RuleChange)(nil),                        // 22: caio.v1.RuleChange
-	(*Differences)(nil),                       // 23: caio.v1.Differences
-	(*RuleCount)(nil),                         // 24: caio.v1.RuleCount
-	(*ServiceCount)(nil),                      // 25: caio.v1.ServiceCount
-	(*TenantCount)(nil),                       // 26: caio.v1.TenantCount
-	(*PolicyVersion)(nil),                     // 27: caio.v1.PolicyVersion
-	(*PolicyServiceActivateRequest)(nil),      // 28: caio.v1.PolicyServiceActivateRequest
-	(*PolicyServiceActivateResponse)(nil),     // 29: caio.v1.PolicyServiceActivateResponse
-	(*PolicyServiceRollbackRequest)(nil),      // 30: caio.v1.PolicyServiceRollbackRequest
-	(*PolicyServiceRollbackResponse)(nil),     // 31: caio.v1.PolicyServiceRollbackResponse
-	(*PolicyServiceVersionsRequest)(nil),      // 32: caio.v1.PolicyServiceVersionsRequest
-	(*PolicyServiceVersionsResponse)(nil),     // 33: caio.v1.PolicyServiceVersionsResponse
-	(*PolicyServiceGetRequest)(nil),           // 34: caio.v1.PolicyServiceGetRequest
-	(*PolicyServiceGetResponse)(nil),          // 35: caio.v1.PolicyServiceGetResponse
-	(*PolicyServiceStartShadowRequest)(nil),   // 36: caio.v1.PolicyServiceStartShadowRequest
-	(*PolicyServiceStartShadowResponse)(nil),  // 37: caio.v1.PolicyServiceStartShadowResponse
-	(*PolicyServiceStopShadowRequest)(nil),    // 38: caio.v1.PolicyServiceStopShadowRequest
-	(*PolicyServiceStopShadowResponse)(nil),   // 39: caio.v1.PolicyServiceStopShadowResponse
-	(*PolicyServiceShadowStatusRequest)(nil),  // 40: caio.v1.PolicyServiceShadowStatusRequest
-	(*PolicyServiceShadowStatusResponse)(nil), // 41: caio.v1.PolicyServiceShadowStatusResponse
-	(*ShadowReport)(nil),                      // 42: caio.v1.ShadowReport
-	(*Fault)(nil),                             // 43: caio.v1.Fault
-	(*Request)(nil),                           // 44: caio.v1.Request
-	(*Reason)(nil),                            // 45: caio.v1.Reason
-	(*timestamppb.Timestamp)(nil),             // 46: google.protobuf.Timestamp
+	(*PolicyWay)(nil),                         // 4: caio.v1.PolicyWay
+	(*PolicyServiceTestRequest)(nil),          // 5: caio.v1.PolicyServiceTestRequest
+	(*PolicyServiceTestResponse)(nil),         // 6: caio.v1.PolicyServiceTestResponse
+	(*PolicyTest)(nil),                        // 7: caio.v1.PolicyTest
+	(*PolicyCoverage)(nil),                    // 8: caio.v1.PolicyCoverage
+	(*PolicyServiceListRequest)(nil),          // 9: caio.v1.PolicyServiceListRequest
+	(*PolicyServiceListResponse)(nil),         // 10: caio.v1.PolicyServiceListResponse
+	(*PolicyServiceExplainRequest)(nil),       // 11: caio.v1.PolicyServiceExplainRequest
+	(*PolicyServiceExplainResponse)(nil),      // 12: caio.v1.PolicyServiceExplainResponse
+	(*Explanation)(nil),                       // 13: caio.v1.Explanation
+	(*RuleStory)(nil),                         // 14: caio.v1.RuleStory
+	(*RuleStep)(nil),                          // 15: caio.v1.RuleStep
+	(*RuleValue)(nil),                         // 16: caio.v1.RuleValue
+	(*PolicyServiceWhatIfRequest)(nil),        // 17: caio.v1.PolicyServiceWhatIfRequest
+	(*PolicyServiceWhatIfResponse)(nil),       // 18: caio.v1.PolicyServiceWhatIfResponse
+	(*WhatIfProgress)(nil),                    // 19: caio.v1.WhatIfProgress
+	(*WhatIfSummary)(nil),                     // 20: caio.v1.WhatIfSummary
+	(*Difference)(nil),                        // 21: caio.v1.Difference
+	(*Verdict)(nil),                           // 22: caio.v1.Verdict
+	(*RuleChange)(nil),                        // 23: caio.v1.RuleChange
+	(*Differences)(nil),                       // 24: caio.v1.Differences
+	(*RuleCount)(nil),                         // 25: caio.v1.RuleCount
+	(*ServiceCount)(nil),                      // 26: caio.v1.ServiceCount
+	(*TenantCount)(nil),                       // 27: caio.v1.TenantCount
+	(*PolicyVersion)(nil),                     // 28: caio.v1.PolicyVersion
+	(*PolicyServiceActivateRequest)(nil),      // 29: caio.v1.PolicyServiceActivateRequest
+	(*PolicyServiceActivateResponse)(nil),     // 30: caio.v1.PolicyServiceActivateResponse
+	(*PolicyServiceRollbackRequest)(nil),      // 31: caio.v1.PolicyServiceRollbackRequest
+	(*PolicyServiceRollbackResponse)(nil),     // 32: caio.v1.PolicyServiceRollbackResponse
+	(*PolicyServiceVersionsRequest)(nil),      // 33: caio.v1.PolicyServiceVersionsRequest
+	(*PolicyServiceVersionsResponse)(nil),     // 34: caio.v1.PolicyServiceVersionsResponse
+	(*PolicyServiceGetRequest)(nil),           // 35: caio.v1.PolicyServiceGetRequest
+	(*PolicyServiceGetResponse)(nil),          // 36: caio.v1.PolicyServiceGetResponse
+	(*PolicyServiceStartShadowRequest)(nil),   // 37: caio.v1.PolicyServiceStartShadowRequest
+	(*PolicyServiceStartShadowResponse)(nil),  // 38: caio.v1.PolicyServiceStartShadowResponse
+	(*PolicyServiceStopShadowRequest)(nil),    // 39: caio.v1.PolicyServiceStopShadowRequest
+	(*PolicyServiceStopShadowResponse)(nil),   // 40: caio.v1.PolicyServiceStopShadowResponse
+	(*PolicyServiceShadowStatusRequest)(nil),  // 41: caio.v1.PolicyServiceShadowStatusRequest
+	(*PolicyServiceShadowStatusResponse)(nil), // 42: caio.v1.PolicyServiceShadowStatusResponse
+	(*ShadowReport)(nil),                      // 43: caio.v1.ShadowReport
+	(*Fault)(nil),                             // 44: caio.v1.Fault
+	(*Request)(nil),                           // 45: caio.v1.Request
+	(*Reason)(nil),                            // 46: caio.v1.Reason
+	(*timestamppb.Timestamp)(nil),             // 47: google.protobuf.Timestamp
 }
 var file_caio_v1_policy_proto_depIdxs = []int32{
 	0,  // 0: caio.v1.PolicyServiceCheckRequest.files:type_name -> caio.v1.PolicyFile
-	43, // 1: caio.v1.PolicyServiceCheckResponse.faults:type_name -> caio.v1.Fault
-	43, // 2: caio.v1.PolicyServiceCheckResponse.warnings:type_name -> caio.v1.Fault
+	44, // 1: caio.v1.PolicyServiceCheckResponse.faults:type_name -> caio.v1.Fault
+	44, // 2: caio.v1.PolicyServiceCheckResponse.warnings:type_name -> caio.v1.Fault
 	1,  // 3: caio.v1.PolicyServiceCheckResponse.rules:type_name -> caio.v1.PolicyRule
-	0,  // 4: caio.v1.PolicyServiceTestRequest.files:type_name -> caio.v1.PolicyFile
-	6,  // 5: caio.v1.PolicyServiceTestResponse.tests:type_name -> caio.v1.PolicyTest
-	7,  // 6: caio.v1.PolicyServiceTestResponse.coverage:type_name -> caio.v1.PolicyCoverage
-	1,  // 7: caio.v1.PolicyServiceListResponse.rules:type_name -> caio.v1.PolicyRule
-	44, // 8: caio.v1.PolicyServiceExplainRequest.request:type_name -> caio.v1.Request
-	12, // 9: caio.v1.PolicyServiceExplainResponse.explanations:type_name -> caio.v1.Explanation
-	45, // 10: caio.v1.Explanation.reasons:type_name -> caio.v1.Reason
-	13, // 11: caio.v1.Explanation.rules:type_name -> caio.v1.RuleStory
-	1,  // 12: caio.v1.RuleStory.rule:type_name -> caio.v1.PolicyRule
-	14, // 13: caio.v1.RuleStory.steps:type_name -> caio.v1.RuleStep
-	15, // 14: caio.v1.RuleStep.values:type_name -> caio.v1.RuleValue
-	0,  // 15: caio.v1.PolicyServiceWhatIfRequest.files:type_name -> caio.v1.PolicyFile
-	46, // 16: caio.v1.PolicyServiceWhatIfRequest.since:type_name -> google.protobuf.Timestamp
-	46, // 17: caio.v1.PolicyServiceWhatIfRequest.until:type_name -> google.protobuf.Timestamp
-	18, // 18: caio.v1.PolicyServiceWhatIfResponse.progress:type_name -> caio.v1.WhatIfProgress
-	20, // 19: caio.v1.PolicyServiceWhatIfResponse.difference:type_name -> caio.v1.Difference
-	19, // 20: caio.v1.PolicyServiceWhatIfResponse.summary:type_name -> caio.v1.WhatIfSummary
-	23, // 21: caio.v1.WhatIfSummary.differences:type_name -> caio.v1.Differences
-	21, // 22: caio.v1.Difference.before:type_name -> caio.v1.Verdict
-	21, // 23: caio.v1.Difference.after:type_name -> caio.v1.Verdict
-	22, // 24: caio.v1.Difference.rules:type_name -> caio.v1.RuleChange
-	24, // 25: caio.v1.Differences.rules:type_name -> caio.v1.RuleCount
-	25, // 26: caio.v1.Differences.services:type_name -> caio.v1.ServiceCount
-	26, // 27: caio.v1.Differences.tenants:type_name -> caio.v1.TenantCount
-	46, // 28: caio.v1.PolicyVersion.time:type_name -> google.protobuf.Timestamp
-	0,  // 29: caio.v1.PolicyServiceActivateRequest.files:type_name -> caio.v1.PolicyFile
-	27, // 30: caio.v1.PolicyServiceActivateResponse.version:type_name -> caio.v1.PolicyVersion
-	43, // 31: caio.v1.PolicyServiceActivateResponse.warnings:type_name -> caio.v1.Fault
-	27, // 32: caio.v1.PolicyServiceRollbackResponse.version:type_name -> caio.v1.PolicyVersion
-	27, // 33: caio.v1.PolicyServiceVersionsResponse.versions:type_name -> caio.v1.PolicyVersion
-	27, // 34: caio.v1.PolicyServiceVersionsResponse.active:type_name -> caio.v1.PolicyVersion
-	27, // 35: caio.v1.PolicyServiceGetResponse.version:type_name -> caio.v1.PolicyVersion
-	0,  // 36: caio.v1.PolicyServiceGetResponse.files:type_name -> caio.v1.PolicyFile
-	0,  // 37: caio.v1.PolicyServiceStartShadowRequest.files:type_name -> caio.v1.PolicyFile
-	42, // 38: caio.v1.PolicyServiceStartShadowResponse.report:type_name -> caio.v1.ShadowReport
-	42, // 39: caio.v1.PolicyServiceStopShadowResponse.report:type_name -> caio.v1.ShadowReport
-	42, // 40: caio.v1.PolicyServiceShadowStatusResponse.report:type_name -> caio.v1.ShadowReport
-	46, // 41: caio.v1.ShadowReport.started:type_name -> google.protobuf.Timestamp
-	23, // 42: caio.v1.ShadowReport.differences:type_name -> caio.v1.Differences
-	20, // 43: caio.v1.ShadowReport.examples:type_name -> caio.v1.Difference
-	2,  // 44: caio.v1.PolicyService.Check:input_type -> caio.v1.PolicyServiceCheckRequest
-	4,  // 45: caio.v1.PolicyService.Test:input_type -> caio.v1.PolicyServiceTestRequest
-	8,  // 46: caio.v1.PolicyService.List:input_type -> caio.v1.PolicyServiceListRequest
-	10, // 47: caio.v1.PolicyService.Explain:input_type -> caio.v1.PolicyServiceExplainRequest
-	16, // 48: caio.v1.PolicyService.WhatIf:input_type -> caio.v1.PolicyServiceWhatIfRequest
-	28, // 49: caio.v1.PolicyService.Activate:input_type -> caio.v1.PolicyServiceActivateRequest
-	30, // 50: caio.v1.PolicyService.Rollback:input_type -> caio.v1.PolicyServiceRollbackRequest
-	32, // 51: caio.v1.PolicyService.Versions:input_type -> caio.v1.PolicyServiceVersionsRequest
-	34, // 52: caio.v1.PolicyService.Get:input_type -> caio.v1.PolicyServiceGetRequest
-	36, // 53: caio.v1.PolicyService.StartShadow:input_type -> caio.v1.PolicyServiceStartShadowRequest
-	38, // 54: caio.v1.PolicyService.StopShadow:input_type -> caio.v1.PolicyServiceStopShadowRequest
-	40, // 55: caio.v1.PolicyService.ShadowStatus:input_type -> caio.v1.PolicyServiceShadowStatusRequest
-	3,  // 56: caio.v1.PolicyService.Check:output_type -> caio.v1.PolicyServiceCheckResponse
-	5,  // 57: caio.v1.PolicyService.Test:output_type -> caio.v1.PolicyServiceTestResponse
-	9,  // 58: caio.v1.PolicyService.List:output_type -> caio.v1.PolicyServiceListResponse
-	11, // 59: caio.v1.PolicyService.Explain:output_type -> caio.v1.PolicyServiceExplainResponse
-	17, // 60: caio.v1.PolicyService.WhatIf:output_type -> caio.v1.PolicyServiceWhatIfResponse
-	29, // 61: caio.v1.PolicyService.Activate:output_type -> caio.v1.PolicyServiceActivateResponse
-	31, // 62: caio.v1.PolicyService.Rollback:output_type -> caio.v1.PolicyServiceRollbackResponse
-	33, // 63: caio.v1.PolicyService.Versions:output_type -> caio.v1.PolicyServiceVersionsResponse
-	35, // 64: caio.v1.PolicyService.Get:output_type -> caio.v1.PolicyServiceGetResponse
-	37, // 65: caio.v1.PolicyService.StartShadow:output_type -> caio.v1.PolicyServiceStartShadowResponse
-	39, // 66: caio.v1.PolicyService.StopShadow:output_type -> caio.v1.PolicyServiceStopShadowResponse
-	41, // 67: caio.v1.PolicyService.ShadowStatus:output_type -> caio.v1.PolicyServiceShadowStatusResponse
-	56, // [56:68] is the sub-list for method output_type
-	44, // [44:56] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	4,  // 4: caio.v1.PolicyServiceCheckResponse.plan:type_name -> caio.v1.PolicyWay
+	1,  // 5: caio.v1.PolicyWay.rule:type_name -> caio.v1.PolicyRule
+	0,  // 6: caio.v1.PolicyServiceTestRequest.files:type_name -> caio.v1.PolicyFile
+	7,  // 7: caio.v1.PolicyServiceTestResponse.tests:type_name -> caio.v1.PolicyTest
+	8,  // 8: caio.v1.PolicyServiceTestResponse.coverage:type_name -> caio.v1.PolicyCoverage
+	1,  // 9: caio.v1.PolicyServiceListResponse.rules:type_name -> caio.v1.PolicyRule
+	45, // 10: caio.v1.PolicyServiceExplainRequest.request:type_name -> caio.v1.Request
+	13, // 11: caio.v1.PolicyServiceExplainResponse.explanations:type_name -> caio.v1.Explanation
+	46, // 12: caio.v1.Explanation.reasons:type_name -> caio.v1.Reason
+	14, // 13: caio.v1.Explanation.rules:type_name -> caio.v1.RuleStory
+	1,  // 14: caio.v1.RuleStory.rule:type_name -> caio.v1.PolicyRule
+	15, // 15: caio.v1.RuleStory.steps:type_name -> caio.v1.RuleStep
+	16, // 16: caio.v1.RuleStep.values:type_name -> caio.v1.RuleValue
+	0,  // 17: caio.v1.PolicyServiceWhatIfRequest.files:type_name -> caio.v1.PolicyFile
+	47, // 18: caio.v1.PolicyServiceWhatIfRequest.since:type_name -> google.protobuf.Timestamp
+	47, // 19: caio.v1.PolicyServiceWhatIfRequest.until:type_name -> google.protobuf.Timestamp
+	19, // 20: caio.v1.PolicyServiceWhatIfResponse.progress:type_name -> caio.v1.WhatIfProgress
+	21, // 21: caio.v1.PolicyServiceWhatIfResponse.difference:type_name -> caio.v1.Difference
+	20, // 22: caio.v1.PolicyServiceWhatIfResponse.summary:type_name -> caio.v1.WhatIfSummary
+	24, // 23: caio.v1.WhatIfSummary.differences:type_name -> caio.v1.Differences
+	22, // 24: caio.v1.Difference.before:type_name -> caio.v1.Verdict
+	22, // 25: caio.v1.Difference.after:type_name -> caio.v1.Verdict
+	23, // 26: caio.v1.Difference.rules:type_name -> caio.v1.RuleChange
+	25, // 27: caio.v1.Differences.rules:type_name -> caio.v1.RuleCount
+	26, // 28: caio.v1.Differences.services:type_name -> caio.v1.ServiceCount
+	27, // 29: caio.v1.Differences.tenants:type_name -> caio.v1.TenantCount
+	47, // 30: caio.v1.PolicyVersion.time:type_name -> google.protobuf.Timestamp
+	0,  // 31: caio.v1.PolicyServiceActivateRequest.files:type_name -> caio.v1.PolicyFile
+	28, // 32: caio.v1.PolicyServiceActivateResponse.version:type_name -> caio.v1.PolicyVersion
+	44, // 33: caio.v1.PolicyServiceActivateResponse.warnings:type_name -> caio.v1.Fault
+	28, // 34: caio.v1.PolicyServiceRollbackResponse.version:type_name -> caio.v1.PolicyVersion
+	28, // 35: caio.v1.PolicyServiceVersionsResponse.versions:type_name -> caio.v1.PolicyVersion
+	28, // 36: caio.v1.PolicyServiceVersionsResponse.active:type_name -> caio.v1.PolicyVersion
+	28, // 37: caio.v1.PolicyServiceGetResponse.version:type_name -> caio.v1.PolicyVersion
+	0,  // 38: caio.v1.PolicyServiceGetResponse.files:type_name -> caio.v1.PolicyFile
+	0,  // 39: caio.v1.PolicyServiceStartShadowRequest.files:type_name -> caio.v1.PolicyFile
+	43, // 40: caio.v1.PolicyServiceStartShadowResponse.report:type_name -> caio.v1.ShadowReport
+	43, // 41: caio.v1.PolicyServiceStopShadowResponse.report:type_name -> caio.v1.ShadowReport
+	43, // 42: caio.v1.PolicyServiceShadowStatusResponse.report:type_name -> caio.v1.ShadowReport
+	47, // 43: caio.v1.ShadowReport.started:type_name -> google.protobuf.Timestamp
+	24, // 44: caio.v1.ShadowReport.differences:type_name -> caio.v1.Differences
+	21, // 45: caio.v1.ShadowReport.examples:type_name -> caio.v1.Difference
+	2,  // 46: caio.v1.PolicyService.Check:input_type -> caio.v1.PolicyServiceCheckRequest
+	5,  // 47: caio.v1.PolicyService.Test:input_type -> caio.v1.PolicyServiceTestRequest
+	9,  // 48: caio.v1.PolicyService.List:input_type -> caio.v1.PolicyServiceListRequest
+	11, // 49: caio.v1.PolicyService.Explain:input_type -> caio.v1.PolicyServiceExplainRequest
+	17, // 50: caio.v1.PolicyService.WhatIf:input_type -> caio.v1.PolicyServiceWhatIfRequest
+	29, // 51: caio.v1.PolicyService.Activate:input_type -> caio.v1.PolicyServiceActivateRequest
+	31, // 52: caio.v1.PolicyService.Rollback:input_type -> caio.v1.PolicyServiceRollbackRequest
+	33, // 53: caio.v1.PolicyService.Versions:input_type -> caio.v1.PolicyServiceVersionsRequest
+	35, // 54: caio.v1.PolicyService.Get:input_type -> caio.v1.PolicyServiceGetRequest
+	37, // 55: caio.v1.PolicyService.StartShadow:input_type -> caio.v1.PolicyServiceStartShadowRequest
+	39, // 56: caio.v1.PolicyService.StopShadow:input_type -> caio.v1.PolicyServiceStopShadowRequest
+	41, // 57: caio.v1.PolicyService.ShadowStatus:input_type -> caio.v1.PolicyServiceShadowStatusRequest
+	3,  // 58: caio.v1.PolicyService.Check:output_type -> caio.v1.PolicyServiceCheckResponse
+	6,  // 59: caio.v1.PolicyService.Test:output_type -> caio.v1.PolicyServiceTestResponse
+	10, // 60: caio.v1.PolicyService.List:output_type -> caio.v1.PolicyServiceListResponse
+	12, // 61: caio.v1.PolicyService.Explain:output_type -> caio.v1.PolicyServiceExplainResponse
+	18, // 62: caio.v1.PolicyService.WhatIf:output_type -> caio.v1.PolicyServiceWhatIfResponse
+	30, // 63: caio.v1.PolicyService.Activate:output_type -> caio.v1.PolicyServiceActivateResponse
+	32, // 64: caio.v1.PolicyService.Rollback:output_type -> caio.v1.PolicyServiceRollbackResponse
+	34, // 65: caio.v1.PolicyService.Versions:output_type -> caio.v1.PolicyServiceVersionsResponse
+	36, // 66: caio.v1.PolicyService.Get:output_type -> caio.v1.PolicyServiceGetResponse
+	38, // 67: caio.v1.PolicyService.StartShadow:output_type -> caio.v1.PolicyServiceStartShadowResponse
+	40, // 68: caio.v1.PolicyService.StopShadow:output_type -> caio.v1.PolicyServiceStopShadowResponse
+	42, // 69: caio.v1.PolicyService.ShadowStatus:output_type -> caio.v1.PolicyServiceShadowStatusResponse
+	58, // [58:70] is the sub-list for method output_type
+	46, // [46:58] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_policy_proto_init() }
@@ -3360,23 +3501,23 @@ func file_caio_v1_policy_proto_init() {
 	file_caio_v1_decision_proto_init()
 	file_caio_v1_registry_proto_init()
 	file_caio_v1_request_proto_init()
-	file_caio_v1_policy_proto_msgTypes[10].OneofWrappers = []any{
+	file_caio_v1_policy_proto_msgTypes[11].OneofWrappers = []any{
 		(*PolicyServiceExplainRequest_TraceId)(nil),
 		(*PolicyServiceExplainRequest_Request)(nil),
 	}
-	file_caio_v1_policy_proto_msgTypes[17].OneofWrappers = []any{
+	file_caio_v1_policy_proto_msgTypes[18].OneofWrappers = []any{
 		(*PolicyServiceWhatIfResponse_Progress)(nil),
 		(*PolicyServiceWhatIfResponse_Difference)(nil),
 		(*PolicyServiceWhatIfResponse_Summary)(nil),
 	}
-	file_caio_v1_policy_proto_msgTypes[36].OneofWrappers = []any{}
+	file_caio_v1_policy_proto_msgTypes[37].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_policy_proto_rawDesc), len(file_caio_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
