@@ -61,7 +61,7 @@ judge. Without --contracts and --request it invents services and requests of man
 		if err != nil {
 			return failed(err)
 		}
-		measured, err := bench(cmd.Context(), args, registry, requests, during)
+		measured, err := benchSet(cmd.Context(), args, registry, requests, during)
 		if err != nil {
 			return err
 		}
@@ -102,8 +102,8 @@ func microseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d.Nanoseconds())/1000, 'f', 1, 64) + " us"
 }
 
-// bench measures each set by both engines.
-func bench(ctx context.Context, dirs []string, registry *contract.Registry, requests []*caiov1.Request, during time.Duration) ([]benched, error) {
+// benchSet measures each set by both engines.
+func benchSet(ctx context.Context, dirs []string, registry *contract.Registry, requests []*caiov1.Request, during time.Duration) ([]benched, error) {
 	if len(dirs) == 0 {
 		dirs = []string{""}
 	}
