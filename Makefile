@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision clean race check clients soak fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients soak fuzz adapters
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -34,6 +34,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
+	$(GO) vet -tags differential ./runtime/policy
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
@@ -74,6 +75,9 @@ bench: build ## print what decisions, adapters, requests, memory and start cost
 
 bench-decision: build ## print what decisions cost with both engines, over the network, and under a change of policies
 	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
+
+differential: ## minutes: hold the two policy engines against each other over 1,000,000 pairs of invented policies and services
+	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy
 
 clean: ## remove what was built and the development data
 	rm -rf bin .caio $(ADAPTERS) bench.json bench-decision.json

@@ -24,13 +24,6 @@ type tally struct {
 	doubts, endedBoth int // pairs that the factored engine left to OPA; requests that both engines fail on
 }
 
-func (t *tally) add(o tally) {
-	t.policies, t.thrown = t.policies+o.policies, t.thrown+o.thrown
-	t.rules, t.apart, t.opaques = t.rules+o.rules, t.apart+o.apart, t.opaques+o.opaques
-	t.pairs, t.refused, t.reasons = t.pairs+o.pairs, t.refused+o.refused, t.reasons+o.reasons
-	t.doubts, t.endedBoth = t.doubts+o.doubts, t.endedBoth+o.endedBoth
-}
-
 func (t tally) String() string {
 	return fmt.Sprintf("%d policies (%d did not compile), %d rules (%d wholly apart, %d parts left to OPA), %d pairs, %d refused, %d reasons, %d pairs in doubt, %d requests failed",
 		t.policies, t.thrown, t.rules, t.apart, t.opaques, t.pairs, t.refused, t.reasons, t.doubts, t.endedBoth)

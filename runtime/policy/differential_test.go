@@ -51,3 +51,10 @@ func TestDifferential(t *testing.T) {
 		t.Errorf("only %d pairs", total.pairs)
 	}
 }
+
+func (t *tally) add(o tally) {
+	t.policies, t.thrown = t.policies+o.policies, t.thrown+o.thrown
+	t.rules, t.apart, t.opaques = t.rules+o.rules, t.apart+o.apart, t.opaques+o.opaques
+	t.pairs, t.refused, t.reasons = t.pairs+o.pairs, t.refused+o.refused, t.reasons+o.reasons
+	t.doubts, t.endedBoth = t.doubts+o.doubts, t.endedBoth+o.endedBoth
+}

@@ -9,15 +9,14 @@ import (
 
 // A rule is one body of a judgement, taken apart.
 type rule struct {
-	source   *ast.Rule
-	atoms    []atom // in an order in which nothing that may go wrong is passed by what stood behind it
-	free     int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
-	reason   *reason
-	shows    [][]string // what of the service its reasons show beside what they are made of
-	asks     []*node    // what of the request they show and are made of
-	question int        // of those that hang on both: which, equal conditions of several rules being one
-	look     int        // what its reasons see of a service; -1: that is not known
-	why      error      // why a part of it is left to OPA; nil: none is
+	source *ast.Rule
+	atoms  []atom // in an order in which nothing that may go wrong is passed by what stood behind it
+	free   int    // how many of atoms, from the first, may be judged in any order: none of them goes wrong
+	reason *reason
+	shows  [][]string // what of the service its reasons show beside what they are made of
+	asks   []*node    // what of the request they show and are made of
+	look   int        // what its reasons see of a service; -1: that is not known
+	why    error      // why a part of it is left to OPA; nil: none is
 }
 
 // An atom is one condition that hangs together with no other.
