@@ -1,6 +1,10 @@
 package engine_test
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/smarthausgroup/caio/runtime/engine"
+)
 
 // A dice makes contracts and requests of few values each, so that equality and near misses are frequent.
 type dice struct{ *rand.Rand }
@@ -121,5 +125,17 @@ func (d dice) request() plain {
 	d.put(principal, .8, "permissions", []any{"read"}, []any{"write"})
 	d.put(principal, .8, "tenant", "acme", "umbrella")
 	d.put(r, .97, "principal", principal)
+	return r
+}
+
+// past is one that may be too short to be believed, and whose latency may be beyond any promise.
+func (d dice) past() engine.Record {
+	r := engine.Record{Requests: float64(d.IntN(4)) * 6.5}
+	r.Failures = r.Requests * float64(d.IntN(3)) / 2
+	r.Violations = r.Failures * float64(d.IntN(2))
+	if r.Requests > 0 {
+		r.P50, r.P95 = 5, float64(1+d.IntN(3))*60
+		r.P99, r.MeanCost, r.Currency = 2*r.P95, .25, "USD"
+	}
 	return r
 }

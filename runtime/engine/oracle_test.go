@@ -226,13 +226,26 @@ func quick(c, r plain) bool {
 	return !limited || stated && promised <= limit
 }
 
+// measured returns the latency by which a service with such a past is measured, and whether there is one: what it
+// promises, or what ten results or more were slower than in one case of twenty.
+func measured(c plain, past engine.Record) (float64, bool) {
+	promised, stated := number(c, "guarantees", "latency", "bound", "max")
+	if past.Requests-past.Failures+past.Violations >= 10 && past.P95 > promised {
+		return past.P95, stated
+	}
+	return promised, stated
+}
+
 // best returns the id of the one whom the objective and the seed prefer among those that are left; "" if nobody is.
-func best(left []plain, r plain, seed uint64) string {
+func best(left []plain, r plain, pasts map[string]engine.Record, seed uint64) string {
 	var dearest, slowest float64
+	past := func(c plain) engine.Record { return pasts[dig(c, "service_id").(string)] }
 	for _, c := range left {
 		price, _ := priceOf(c, r)
 		dearest = max(dearest, price)
-		slowest = max(slowest, numberOr(0, c, "guarantees", "latency", "bound", "max"))
+		if latency, stated := measured(c, past(c)); stated {
+			slowest = max(slowest, latency)
+		}
 	}
 	dearest = numberOr(dearest, r, "budget", "max_cost")
 	if dig(r, "budget") != nil {
@@ -247,8 +260,8 @@ func best(left []plain, r plain, seed uint64) string {
 		} else if known && price == 0 {
 			cost = 0
 		}
-		if promised, stated := number(c, "guarantees", "latency", "bound", "max"); stated && promised < slowest {
-			latency = promised / slowest
+		if took, stated := measured(c, past(c)); stated && took < slowest {
+			latency = took / slowest
 		}
 		switch dig(c, "privacy", "data_locality") {
 		case "on_device":
@@ -262,8 +275,9 @@ func best(left []plain, r plain, seed uint64) string {
 			risk /= 2
 		}
 		guarantee := (numberOr(0, c, "guarantees", "accuracy", "bound", "min") + numberOr(0, c, "guarantees", "availability", "bound", "min")) / 2
+		reliability := (past(c).Requests - past(c).Failures + 1) / (past(c).Requests + 1)
 		score := 0.
-		for _, term := range []float64{.3 * guarantee, .2 * (1 - cost), .2 * (1 - latency), .1 * 1, -.1 * cost, -.05 * risk, -.05 * latency} {
+		for _, term := range []float64{.3 * guarantee, .2 * (1 - cost), .2 * (1 - latency), .1 * reliability, -.1 * cost, -.05 * risk, -.05 * latency} {
 			score += term
 		}
 		id := dig(c, "service_id").(string)
@@ -313,7 +327,7 @@ func TestEveryDecisionIsWhatAPlainReadingOfTheSpecificationGives(t *testing.T) {
 		pool = append(pool, [2]*contract.Service{register(c, fmt.Sprintf("a%03d", i)), register(c, fmt.Sprintf("b%03d", i))})
 	}
 	outcomes, pairs := map[string]int{}, 0
-	for range 1000 {
+	for round := range 1000 {
 		d.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
 		var services []*contract.Service
 		for _, twins := range pool[:d.IntN(10)] {
@@ -337,7 +351,13 @@ func TestEveryDecisionIsWhatAPlainReadingOfTheSpecificationGives(t *testing.T) {
 			complete.Type = map[bool]string{true: "chat", false: "payload"}[r.Intent.GetChat() != nil]
 			asked["size"] = float64(proto.Size(complete))
 		}
-		decided, err := engine.Decide(t.Context(), snapshot, engine.NoPast, r, seed, true)
+		pasts := map[string]engine.Record{}
+		if round%2 == 1 {
+			for _, service := range services {
+				pasts[service.ID()] = d.past()
+			}
+		}
+		decided, err := engine.Decide(t.Context(), snapshot, func(id string) engine.Record { return pasts[id] }, r, seed, true)
 		if err != nil {
 			t.Fatalf("%s: %v", raw, err)
 		}
@@ -351,7 +371,7 @@ func TestEveryDecisionIsWhatAPlainReadingOfTheSpecificationGives(t *testing.T) {
 				left = append(left, c)
 			}
 		}
-		winner := best(left, asked, seed)
+		winner := best(left, asked, pasts, seed)
 		if winner != "" {
 			want[winner] = "selected"
 		}
@@ -369,6 +389,11 @@ func TestEveryDecisionIsWhatAPlainReadingOfTheSpecificationGives(t *testing.T) {
 			if err := proof.Verify(p); err != nil || !p.Valid {
 				t.Errorf("%s\nproof %v: valid %v, %v", raw, p, p.Valid, err)
 			}
+		}
+		checkEvidence(t, decided, normal[winner], asked)
+		again, err := engine.Decide(t.Context(), snapshot, engine.RecordedPast(decided), r, seed, true)
+		if err != nil || !proto.Equal(again, decided) {
+			t.Errorf("%s\ndecided from what the decision recorded:\n%v, %v\nat first:\n%v", raw, again, err, decided)
 		}
 		if t.Failed() {
 			return
