@@ -11,7 +11,7 @@
 //
 // A workflow is several requests on that line, each decided against the same Snapshot. RunWorkflow runs each step in a
 // goroutine of its own and waits for all of them. Beside those Engine starts goroutines only for the spot checks of its
-// policies, which Close waits for.
+// policies and for a shadow of them, which Close waits for.
 //
 //	e, err := engine.New(engine.Options{Policies: set, Adapters: catalog, Gateway: gw, Traces: log, Store: st, Schema: schema})
 //	answer, err := e.Orchestrate(ctx, &caiov1.OrchestrateRequest{Request: req}, nil)
