@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -60,10 +61,13 @@ var shipped = sync.OnceValues(func() (*adapter.Catalog, error) {
 
 func newHouse(t testing.TB, rego fs.FS, contracts ...string) *house {
 	t.Helper()
-	return newHouseWith(t, nil, rego, contracts...)
+	return newHouseWith(t, engine.NewHistory(slow), rego, contracts...)
 }
 
-// newHouseWith is a house that remembers history; nil: nothing yet.
+// slow is a half-life of which no test, however slow its machine, sees a tick.
+const slow = 1000 * time.Hour
+
+// newHouseWith is a house that remembers history.
 func newHouseWith(t testing.TB, history *engine.History, rego fs.FS, contracts ...string) *house {
 	t.Helper()
 	return newHouseFrom(t, engine.Options{History: history}, rego, contracts...)

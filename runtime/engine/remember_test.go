@@ -153,7 +153,7 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	first := engine.NewHistory(time.Hour)
+	first := engine.NewHistory(slow)
 	h := newHouseWith(t, first, defaults(nil), reachable("one", up.URL, "cost: {per_request: 0.5}"), service("gone", ""))
 	for range 4 {
 		_, _ = orchestrate(h, t.Context(), request())
@@ -169,7 +169,7 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 	}
 	load := func(at time.Time) *engine.History {
 		t.Helper()
-		h, rejected, err := engine.LoadHistory(t.Context(), st, time.Hour, at)
+		h, rejected, err := engine.LoadHistory(t.Context(), st, slow, at)
 		if err != nil || len(rejected) > 0 {
 			t.Fatal(err, rejected)
 		}
@@ -179,11 +179,11 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 	if got := second.At(now)("one"); got != want {
 		t.Errorf("after the restart %+v, before %+v", got, want)
 	}
-	if got := second.At(now.Add(2 * time.Hour))("one"); got.Requests != 1 {
+	if got := second.At(now.Add(2 * slow))("one"); got.Requests != 1 {
 		t.Errorf("two half-lives later %+v", got)
 	}
 	// A clock that was ahead when the history was saved does not hold up its decay.
-	if got := load(now.Add(-24 * time.Hour)).At(now.Add(-22 * time.Hour))("one"); got.Requests != 1 {
+	if got := load(now.Add(-24 * slow)).At(now.Add(-22 * slow))("one"); got.Requests != 1 {
 		t.Errorf("by a clock that was set back, two half-lives later %+v", got)
 	}
 	third := newHouseWith(t, second, defaults(nil), reachable("one", up.URL, ""))
@@ -205,7 +205,7 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 
 func TestTheHistoryIsSavedWhenItsKeepingEnds(t *testing.T) {
 	up := upstream(t, func(int) (int, string) { return 500, `{}` })
-	history := engine.NewHistory(0)
+	history := engine.NewHistory(slow)
 	h := newHouseWith(t, history, defaults(nil), reachable("one", up.URL, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -217,13 +217,12 @@ func TestTheHistoryIsSavedWhenItsKeepingEnds(t *testing.T) {
 	_, _ = orchestrate(h, t.Context(), request())
 	stop()
 	<-ended
-	kept, rejected, err := engine.LoadHistory(t.Context(), h.store, 0, time.Now())
+	kept, rejected, err := engine.LoadHistory(t.Context(), h.store, slow, time.Now())
 	if err != nil || len(rejected) > 0 || kept.At(time.Now())("one").Failures != 1 {
 		t.Errorf("kept %+v, %v, %v", kept.At(time.Now())("one"), rejected, err)
 	}
 	// A store that does not write is said, and what it did not write is written by the next Save.
 	_, _ = orchestrate(h, t.Context(), request())
-	ended = make(chan struct{})
 	closed, err := store.Open("", store.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +237,7 @@ func TestTheHistoryIsSavedWhenItsKeepingEnds(t *testing.T) {
 	if err := history.Save(t.Context(), h.store); err != nil {
 		t.Fatal(err)
 	}
-	kept, _, err = engine.LoadHistory(t.Context(), h.store, 0, time.Now())
+	kept, _, err = engine.LoadHistory(t.Context(), h.store, slow, time.Now())
 	if err != nil || kept.At(time.Now())("one").Failures != 2 {
 		t.Errorf("kept %+v, %v", kept.At(time.Now())("one"), err)
 	}
