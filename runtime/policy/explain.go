@@ -16,6 +16,17 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
+// The outcomes of a rule in its story.
+const (
+	storyRefuses = "refuses"
+	storyPasses  = "passes"
+	storyFails   = "fails"
+)
+
+// maxWhole is how many rules are told whole whatever they do. Of those beyond it that let the service through, only the
+// expression at which they ended is told: a thousand stories are read by nobody.
+const maxWhole = 100
+
 // Explain judges service for req as Route does and tells of each rule of caio.routing and caio.security which of its
 // expressions held and at which it ended, with the values that they read. selected chooses the rules that are told of;
 // nil: all. Outcome and reasons are Route's, whatever is selected; service_id is left to the caller.
@@ -54,6 +65,9 @@ func (s *Set) Explain(ctx context.Context, req *caiov1.Request, service *Facts, 
 		if err != nil {
 			return nil, err
 		}
+		if len(e.Rules) >= maxWhole && story.Outcome == storyPasses {
+			story.Steps, story.Truncated = ending(story.Steps), true
+		}
 		e.Rules = append(e.Rules, story)
 	}
 	slices.SortStableFunc(e.Rules, func(a, b *caiov1.RuleStory) int {
@@ -89,7 +103,7 @@ func (s *Set) outcome(found []finding, broken []breakage, input *ast.Term) (stri
 
 // tell evaluates o's body by itself under a tracer. found is what the whole set found, which alone says whether o refuses.
 func (s *session) tell(o *origin, found []finding, input *ast.Term) (*caiov1.RuleStory, error) {
-	story := &caiov1.RuleStory{Rule: o.rule.Message(), Outcome: "passes", ReadsIntent: s.set.readsIntent(o.inner)}
+	story := &caiov1.RuleStory{Rule: o.rule.Message(), Outcome: storyPasses, ReadsIntent: s.set.readsIntent(o.inner)}
 	t := newTeller(s, input, story.ReadsIntent)
 	broken, err := s.traced(o.inner.Body.Copy(), input, t)
 	if s.ctx.Err() != nil {
@@ -98,18 +112,28 @@ func (s *session) tell(o *origin, found []finding, input *ast.Term) (*caiov1.Rul
 	story.Steps, story.Truncated = t.steps(), t.cut
 	for _, f := range found {
 		if f.from == o {
-			story.Outcome = "refuses"
+			story.Outcome = storyRefuses
 			story.Message = f.reasonOf(input).message.GetMessage()
 			return story, nil
 		}
 	}
 	switch {
 	case err != nil:
-		story.Outcome, story.Message = "fails", errorText(err)
+		story.Outcome, story.Message = storyFails, errorText(err)
 	case len(broken) > 0:
-		story.Outcome, story.Message = "fails", errorText(&broken[0])
+		story.Outcome, story.Message = storyFails, errorText(&broken[0])
 	}
 	return story, nil
+}
+
+// ending returns the last of a rule's own expressions that did not hold, none if all did.
+func ending(steps []*caiov1.RuleStep) []*caiov1.RuleStep {
+	for i, s := range slices.Backward(steps) {
+		if s.Depth == 0 && !s.Held {
+			return steps[i : i+1]
+		}
+	}
+	return nil
 }
 
 // traced evaluates body, a copy of a compiled rule's, as a query of its own. OPA's index is not used: it would hide the

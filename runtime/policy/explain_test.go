@@ -258,3 +258,23 @@ func TestStoriesOfTheSameRuleAreToldAtTheSameTime(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestManyStoriesAreToldInShort(t *testing.T) {
+	var source strings.Builder
+	for i := range maxWhole + 50 {
+		fmt.Fprintf(&source, "deny contains \"%d\" if {\n\tinput.service.a == 1\n\tinput.service.b == %d\n}\n\n", i, i)
+	}
+	e := explain(t, regoFile(source.String()), &caiov1.Request{}, fmt.Sprintf(`{"a": 1, "b": %d}`, maxWhole+40))
+	if len(e.Rules) != maxWhole+50 {
+		t.Fatalf("%d rules", len(e.Rules))
+	}
+	for i, r := range e.Rules {
+		want := 2
+		if i >= maxWhole && i != maxWhole+40 {
+			want = 1
+		}
+		if len(r.Steps) != want || r.Truncated != (want == 1) || want == 1 && r.Steps[0].Held {
+			t.Errorf("rule %d: %v", i, r)
+		}
+	}
+}
