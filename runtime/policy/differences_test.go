@@ -23,6 +23,19 @@ deny contains "x" if {
 		contract: `{"name": []}`, request: `{}`,
 	},
 	{
+		name: "rules agree on a number that they write differently",
+		policy: `deny contains {"message": "x", "facts": {one: "all"}} if input.service.name
+
+one := 1.0
+
+one := input.service.cost.per_request
+
+deny contains {"message": "y", "facts": {two: "all"}} if input.service.name
+
+two := n if some n in [1.0, input.service.cost.per_request]`,
+		contract: `{"name": "a", "cost": {"per_request": 1}}`, request: `{}`,
+	},
+	{
 		name: "a variable is the key of a collection and its element",
 		policy: `deny contains "x" if {
 	some x

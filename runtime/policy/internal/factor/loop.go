@@ -148,8 +148,7 @@ func (m *machine) document(n *node) *ast.Term {
 	var out *ast.Term
 	for _, alt := range n.alts {
 		if t := m.alternative(alt); t != nil {
-			m.broken = m.broken || out != nil && !out.Equal(t)
-			out = t
+			out = m.first(out, t)
 		}
 		if m.broken || out != nil && !n.errs {
 			break
@@ -178,11 +177,20 @@ func (m *machine) alternative(alt alternative) *ast.Term {
 	return nil
 }
 
+// first returns a, or b where there is no a yet. Of equal values OPA keeps the first, which shows where 1 equals 1.0; that
+// they are not equal is an error.
+func (m *machine) first(a, b *ast.Term) *ast.Term {
+	if a == nil {
+		return b
+	}
+	m.broken = m.broken || !a.Equal(b)
+	return a
+}
+
 // agreed returns the value that all solutions of b have in common, nil if there are none.
 func (m *machine) agreed(b branch) (out *ast.Term) {
 	m.values(b, func(t *ast.Term) bool {
-		m.broken = m.broken || out != nil && !out.Equal(t)
-		out = t
+		out = m.first(out, t)
 		return m.broken
 	})
 	return out
