@@ -42,6 +42,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	$(GO) run ./cmd/caio policy check --strict policies
 	$(GO) run ./cmd/caio policy fmt --check policies
 	$(GO) run ./cmd/caio policy fmt --check examples/policies
+	$(GO) run ./cmd/caio policy fmt --check examples/refusals/policies
 	$(GO) run ./cmd/caio policy test policies
 	$(GO) run ./cmd/caio policy test --policy-overlay examples/policies
 
