@@ -80,6 +80,21 @@ deny contains "z" if data.rows["0"]`,
 		data:     `{"rows": ["a", "b"], "prices": {"1": 3}}`,
 		contract: `{"name": "1", "required_trust_level": 1}`, request: `{}`,
 	},
+	{
+		name: "a document contradicts itself by its loop before a condition that does not hold",
+		policy: `deny contains "x" if {
+	v == "a"
+	lower(input.request.match) == "all"
+}
+
+v := tag if some tag in input.service.metadata.tags`,
+		contract: `{"metadata": {"tags": ["a", "b"]}}`, request: `{"match": "any"}`,
+	},
+	{
+		name:     "two keys of an object are one number, written differently",
+		policy:   `deny contains sprintf("%v", [{input.request.budget.max_cost: 1, input.service.required_trust_level: 1}])`,
+		contract: `{"required_trust_level": 1.0}`, request: `{"budget": {"max_cost": 1}}`,
+	},
 }
 
 func TestEnginesDifferNoMore(t *testing.T) {

@@ -1,6 +1,8 @@
 package factor
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -144,8 +146,8 @@ func (c *compiler) alternatives(n node, rules []*ast.Rule, args []*node, s *scop
 		}
 	}
 	if n.kind == document {
-		single := len(n.alts) == 1 && !loops(n.alts[0])
-		n.errs = n.errs || !single && len(values) > 1
+		// One rule contradicts itself only by a loop that its value hangs on.
+		n.errs = n.errs || len(n.alts) > 1 && len(values) > 1 || slices.ContainsFunc(n.alts, loops)
 		n.text = text
 	}
 	if s.next == 0 {

@@ -326,13 +326,12 @@ func (m *machine) composite(n *node) *ast.Term {
 	case set:
 		return ast.SetTerm(terms...)
 	}
-	items := make([][2]*ast.Term, 0, len(terms)/2)
+	o := ast.NewObject()
 	for i := 0; i < len(terms); i += 2 {
-		items = append(items, [2]*ast.Term{terms[i], terms[i+1]})
+		o.Insert(terms[i], terms[i+1]) // one by one: together, equal keys would stay two
 	}
-	o := ast.ObjectTerm(items...)
-	m.broken = m.broken || o.Value.(ast.Object).Len() < len(items)
-	return o
+	m.broken = m.broken || o.Len() < len(terms)/2
+	return ast.NewTerm(o)
 }
 
 func (m *machine) call(n *node) *ast.Term {
