@@ -166,7 +166,7 @@ func (w *writer) made(is form, depth int) string {
 	switch is {
 	case aText:
 		return choose([]way{
-			say(`sprintf("%%v", [%s])`, anything), say("json.marshal(%s)", anything), say("type_name(%s)", anything), say("input.service[%s]", aText),
+			say(`sprintf("%%v", [%s])`, anything), say("json.marshal(%s)", anything), say("type_name(%s)", anything), say("input.service[%s]", aText), say("input.request[%s]", aText), say("json.marshal(input.request)"),
 			say(`object.get(input.service, ["privacy", "region"], %s)`, aText), say("lower(input.request.data.classification)"),
 		}, []way{
 			say("lower(%s)", aText), say("upper(%s)", aText), say("trim_space(%s)", aText), say(`concat("-", [%s, %s])`, aText, aText), say(`split(%s, "-")[1]`, aText),
@@ -192,7 +192,7 @@ func (w *writer) made(is form, depth int) string {
 			say("numbers.range(1, input.request.principal.trust_level)"),
 		})
 	case anObject:
-		return choose([]way{say(`{"a": %s, "b": %s}`, anything, anything), say("{k: k | some k in %s}", aList)}, []way{
+		return choose([]way{say(`{"a": %s, "b": %s}`, anything, anything), say("input.request"), say("input.service"), say("{k: k | some k in %s}", aList)}, []way{
 			say("object.union(%s, %s)", anObject, anObject), say("object.remove(%s, [%s])", anObject, aText),
 		})
 	}
