@@ -60,6 +60,7 @@ type memory struct {
 	entries []entry        // every candidate, sorted by id
 	ranked  []proof.Scored // those that can serve, best first; their terms are the entries'
 	fates   []proof.Fate
+	reasons []*caiov1.Reason // of those that a rule refused, one after the other
 	text    []byte
 	written map[*caiov1.Reason]span // where the decision says a reason already
 }
@@ -70,8 +71,9 @@ func (m *memory) forget() {
 	clear(m.entries)
 	clear(m.ranked)
 	clear(m.fates)
+	clear(m.reasons)
 	clear(m.written)
-	m.entries, m.ranked, m.fates, m.text = m.entries[:0], m.ranked[:0], m.fates[:0], m.text[:0]
+	m.entries, m.ranked, m.fates, m.reasons, m.text = m.entries[:0], m.ranked[:0], m.fates[:0], m.reasons[:0], m.text[:0]
 }
 
 // An entry is a candidate, and what became of it.
@@ -181,9 +183,11 @@ func (c *choice) judge(ctx context.Context, passed bitset.Set) error {
 		default:
 			continue
 		}
-		if e.reasons, err = refusals.Reasons(e.slot); err != nil {
+		from := len(c.reasons)
+		if c.reasons, err = refusals.AppendReasons(c.reasons, e.slot); err != nil {
 			return unable("policy", "explain the refusal of "+e.id, err)
 		}
+		e.reasons = c.reasons[from:len(c.reasons):len(c.reasons)]
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (s *Snapshot) judgeOnce(ctx context.Context, req *caiov1.Request, candidate
 			continue
 		}
 		refused++
-		if _, err := r.Reasons(slot); err != nil {
+		if _, err := r.AppendReasons(nil, slot); err != nil {
 			return 0, 0, unable("measure", "make reasons", err)
 		}
 	}

@@ -139,7 +139,7 @@ func differs(got *Refusals, slot int, want Verdict, count *tally) string {
 	if rule != (len(want.Rule) > 0) || security != (len(want.Security) > 0) {
 		return fmt.Sprintf("factored refuses by rule: %v, by security: %v; OPA says %s", rule, security, texts(want.Rule, want.Security))
 	}
-	reasons, err := got.Reasons(slot)
+	reasons, err := got.AppendReasons(nil, slot)
 	if err != nil {
 		return "factored gives no reasons: " + err.Error()
 	}

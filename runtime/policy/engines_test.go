@@ -29,7 +29,7 @@ func sameRefusals(t testing.TB, s *Set, x *Index, req *caiov1.Request, services 
 		if got.Rule.Has(slot) != (len(v.Rule) > 0) || got.Security.Has(slot) != (len(v.Security) > 0) {
 			t.Fatalf("service %s\nrequest %s\nfactored refuses: %v by rule, %v by security\nOPA: %v\n%v", services[slot].service, req, got.Rule.Has(slot), got.Security.Has(slot), v.Rule, v.Security)
 		}
-		reasons, err := got.Reasons(slot)
+		reasons, err := got.AppendReasons(nil, slot)
 		if err != nil {
 			t.Fatal(err)
 		}

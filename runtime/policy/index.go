@@ -184,15 +184,14 @@ func (r *Refusals) verdict(slot int) (Verdict, error) {
 	return v, nil
 }
 
-// Reasons returns why the service at slot is refused: by routing rules if any does, else by security; sorted as a
-// Verdict's are. The reasons are shared and must not be changed.
-func (r *Refusals) Reasons(slot int) ([]*caiov1.Reason, error) {
+// AppendReasons appends to to why the service at slot is refused: by routing rules if any does, else by security; sorted
+// as a Verdict's are. The reasons are shared and must not be changed.
+func (r *Refusals) AppendReasons(to []*caiov1.Reason, slot int) ([]*caiov1.Reason, error) {
 	rule := r.Rule.Has(slot)
 	if _, asked := r.verdicts[slot]; r.judged == nil || asked {
-		return r.ofOPA(slot, rule)
+		return r.ofOPA(to, slot, rule)
 	}
-	f := r.index.set.factored()
-	var all []*caiov1.Reason
+	f, from := r.index.set.factored(), len(to)
 	for _, fired := range r.judged.Fired {
 		if !fired.Slots.Has(slot) || (f.rules[fired.Rule].from.rule.Kind == KindSecurity) == rule {
 			continue
@@ -202,26 +201,19 @@ func (r *Refusals) Reasons(slot int) ([]*caiov1.Reason, error) {
 			return nil, err
 		}
 		if !known {
-			return r.ofOPA(slot, rule)
+			return r.ofOPA(to[:from], slot, rule)
 		}
-		if all == nil {
-			all = reasons
-		} else {
-			all = append(all[:len(all):len(all)], reasons...)
-		}
+		to = append(to, reasons...)
 	}
-	if len(all) > 1 {
-		all = ordered(slices.Clone(all))
-	}
-	return all, nil
+	return to[:from+len(ordered(to[from:]))], nil
 }
 
-func (r *Refusals) ofOPA(slot int, rule bool) ([]*caiov1.Reason, error) {
+func (r *Refusals) ofOPA(to []*caiov1.Reason, slot int, rule bool) ([]*caiov1.Reason, error) {
 	v, err := r.verdict(slot)
 	if rule {
-		return v.Rule, err
+		return append(to, v.Rule...), err
 	}
-	return v.Security, err
+	return append(to, v.Security...), err
 }
 
 // reasonsOf makes the reasons of one rule as seldom as they can differ: once for all, once for a service, or once for all
@@ -235,16 +227,20 @@ func (r *Refusals) reasonsOf(f *factored, i, slot int) (reasons []*caiov1.Reason
 		if made := rule.constant.Load(); made != nil {
 			return *made, true, nil
 		}
+		made, known, err := r.newReasons(f, i, slot) // of its own: what is pointed to is allocated on the way in
+		if known {
+			rule.constant.Store(&made)
+		}
+		return made, known, err
+	case !rule.onRequest:
+		row := r.index.x.Row(slot)
+		if made, ok := row.Kept(i).([]*caiov1.Reason); ok {
+			return made, true, nil
+		}
 		if reasons, known, err = r.newReasons(f, i, slot); known {
-			rule.constant.Store(&reasons)
+			row.Keep(i, reasons)
 		}
 		return reasons, known, err
-	case !rule.onRequest:
-		kept, _ := r.index.x.Row(slot).Keep(i, func() any {
-			reasons, _, err = r.newReasons(f, i, slot)
-			return reasons
-		}).([]*caiov1.Reason)
-		return kept, kept != nil, err
 	}
 	look := 0
 	if rule.onService {

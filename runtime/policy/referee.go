@@ -33,11 +33,11 @@ func (x *Index) Differs(ctx context.Context, req *caiov1.Request, candidates bit
 			return fmt.Sprintf("slot %d: refused by rules %v, by security %v; OPA: %v, %v",
 				slot, got.Rule.Has(slot), got.Security.Has(slot), want.Rule.Has(slot), want.Security.Has(slot)), nil
 		}
-		reasons, err := got.Reasons(slot)
+		reasons, err := got.AppendReasons(nil, slot)
 		if err != nil {
 			return "", err
 		}
-		wanted, err := want.Reasons(slot)
+		wanted, err := want.AppendReasons(nil, slot)
 		if err != nil {
 			return "", err
 		}

@@ -135,6 +135,9 @@ func (c *compiler) alternatives(n node, rules []*ast.Rule, args []*node, s *scop
 		}
 		n.alts = append(n.alts, alt)
 	}
+	if only := n.only(); only != nil {
+		return only, nil
+	}
 	values := map[*node]bool{}
 	text := n.fail == nil || isText(n.fail)
 	for _, alt := range n.alts {
@@ -154,6 +157,18 @@ func (c *compiler) alternatives(n node, rules []*ast.Rule, args []*node, s *scop
 		n.deps &^= onLoop
 	}
 	return c.nodes.the(n), nil
+}
+
+// only returns the value that n, a document, always has: of one rule without conditions; nil if it is not such a one. A
+// constant stays a document, for those that data files hold are read otherwise.
+func (n *node) only() *node {
+	if n.kind != document || n.fail != nil || len(n.alts) != 1 || len(n.alts[0]) != 1 || len(n.alts[0][0].body.steps) > 0 {
+		return nil
+	}
+	if value := n.alts[0][0].value; value.kind != constant {
+		return value
+	}
+	return nil
 }
 
 func isText(t *ast.Term) bool {

@@ -27,19 +27,21 @@ type Row struct {
 	kept   map[int]any
 }
 
-// Keep returns what make gave for key the first time. It must depend on the row's service alone.
-func (r *Row) Keep(key int, make func() any) any {
+// Kept returns what was kept under key, nil for nothing.
+func (r *Row) Kept(key int) any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v, ok := r.kept[key]
-	if !ok {
-		if r.kept == nil {
-			r.kept = map[int]any{}
-		}
-		v = make()
-		r.kept[key] = v
+	return r.kept[key]
+}
+
+// Keep keeps v under key. It must depend on the row's service alone.
+func (r *Row) Keep(key int, v any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept == nil {
+		r.kept = map[int]any{}
 	}
-	return v
+	r.kept[key] = v
 }
 
 // An Index is a Program prepared over services, each of which has a slot. Immutable; With shares what did not change.

@@ -198,6 +198,8 @@ func (m *machine) compute(n *node) *ast.Term {
 func (m *machine) has(n *node) bool {
 	switch {
 	case n.fixed != nil || n.column >= 0 && m.row != nil:
+	case n.sure():
+		return true
 	case n.kind == request:
 		return m.asked.Has(n.place)
 	case n.kind == array || n.kind == set || n.kind == object && !n.errs || n.kind == call && n.fn.name == "sprintf" && !n.errs:

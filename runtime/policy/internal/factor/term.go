@@ -148,9 +148,6 @@ func (c *compiler) step(at, key *node) *node {
 // made returns what an object that is written out holds at key, where nothing of the object can be missing: a rule that
 // reads one of the facts it will give need not make them all. nil: it is no such object.
 func made(at, key *node) *node {
-	if at.kind == document && at.fail == nil && len(at.alts) == 1 && len(at.alts[0]) == 1 && len(at.alts[0][0].body.steps) == 0 {
-		at = at.alts[0][0].value
-	}
 	if at.kind != object || key.kind != constant || at.errs {
 		return nil
 	}
