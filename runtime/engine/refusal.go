@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -41,17 +42,30 @@ func (c *choice) nobody() *caiov1.Error {
 	if last == 0 {
 		return &caiov1.Error{Code: funnel[0].code, Stage: funnel[0].outcome, Message: c.nobodyOffers(), Hint: funnel[0].hint}
 	}
-	var said []string
 	fell := 0
 	for i := range c.entries {
-		if e := &c.entries[i]; e.outcome == funnel[last].outcome {
-			if fell++; len(said) < most {
-				said = append(said, e.id+": "+spoken(e.reasons))
-			}
+		if c.entries[i].outcome == funnel[last].outcome {
+			fell++
 		}
 	}
-	message := fmt.Sprintf("no service can serve: of %d in the registry the last %s fell at the step %q: %s",
-		c.considered(), count(fell), funnel[last].outcome, enumerateFirst(said, fell))
+	text := fmt.Appendf(c.text[:0], "no service can serve: of %d in the registry the last %s fell at the step %q: ",
+		c.considered(), count(fell), funnel[last].outcome)
+	said := 0
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.outcome != funnel[last].outcome || said == most {
+			continue
+		}
+		if said++; said > 1 {
+			text = append(text, " | "...)
+		}
+		text = appendSpoken(append(append(text, e.id...), ": "...), e.reasons)
+	}
+	if fell > said {
+		text = fmt.Appendf(text, " | and %d more", fell-said)
+	}
+	c.text = text
+	message := string(text)
 	if funnel[last].outcome == "guarantee" {
 		message += c.misnamed()
 	}
@@ -124,16 +138,19 @@ func (c *choice) misnamed() (hints string) {
 	return hints
 }
 
-// spoken joins reasons as an error says them: each with its rule and where that stands, if it has a file.
-func spoken(reasons []*caiov1.Reason) string {
-	out := make([]string, len(reasons))
+// appendSpoken appends reasons as an error says them: each with its rule and where that stands, if it has a file.
+func appendSpoken(to []byte, reasons []*caiov1.Reason) []byte {
 	for i, r := range reasons {
-		out[i] = r.Message
+		if i > 0 {
+			to = append(to, "; "...)
+		}
+		to = append(to, r.Message...)
 		if r.File != "" {
-			out[i] += fmt.Sprintf(" (%s, %s:%d)", r.Rule, r.File, r.Line)
+			to = append(append(append(append(to, " ("...), r.Rule...), ", "...), r.File...)
+			to = append(strconv.AppendInt(append(to, ':'), int64(r.Line), 10), ')')
 		}
 	}
-	return strings.Join(out, "; ")
+	return to
 }
 
 func messages(reasons []*caiov1.Reason) string {
