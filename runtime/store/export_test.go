@@ -18,7 +18,7 @@ func BreakWrites(s *Store) error {
 
 // For the fuzzers, which live outside as all tests do.
 var (
-	EncodeRecord  = encodeRecord
+	AppendRecord  = appendRecord
 	DecodeRecord  = decodeRecord
 	EncodeService = encodeService
 	DecodeService = decodeService

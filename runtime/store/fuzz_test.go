@@ -13,7 +13,7 @@ import (
 func FuzzDecodeRecord(f *testing.F) {
 	for _, r := range tracetest.Records(0, 5) {
 		r.Raw = r.Raw[:min(len(r.Raw), 20)]
-		b := store.EncodeRecord(&r)
+		b := store.AppendRecord(nil, &r)
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 	}
@@ -27,7 +27,7 @@ func FuzzDecodeRecord(f *testing.F) {
 			}
 			return
 		}
-		again, err := store.DecodeRecord(store.EncodeRecord(r))
+		again, err := store.DecodeRecord(store.AppendRecord(nil, r))
 		if err != nil || again.Position() != r.Position() || again.TraceID != r.TraceID || !bytes.Equal(again.Raw, r.Raw) {
 			t.Errorf("%+v comes back as %+v, %v", r, again, err)
 		}

@@ -14,8 +14,7 @@ import (
 // service; the body, to the end.
 const recordVersion = 1
 
-func encodeRecord(r *trace.Record) []byte {
-	b := make([]byte, 0, 128+len(r.Raw))
+func appendRecord(b []byte, r *trace.Record) []byte {
 	b = append(b, recordVersion)
 	b = binary.BigEndian.AppendUint64(b, r.Sequence)
 	b = binary.BigEndian.AppendUint64(b, flip(r.Time))

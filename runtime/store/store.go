@@ -60,6 +60,7 @@ type Store struct {
 	broken   error      // why nothing more is written; guarded by writing
 	head     head       // what was committed; guarded by writing
 	headFile *os.File   // nil in memory
+	records  []byte     // memory in which a group of traces is encoded; guarded by writing
 }
 
 // Open opens the store in dir and makes it if dir does not exist or is empty. With Options.InMemory dir is "".

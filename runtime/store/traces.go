@@ -28,11 +28,18 @@ func (t traces) Append(_ context.Context, group []trace.Record) error {
 		return nil
 	}
 	err := t.s.write(func(txn *badger.Txn, to *head) error {
+		// Badger keeps nothing of what it was given once a transaction has ended, well or badly.
+		records := t.s.records[:0]
 		for i := range group {
-			if err := t.put(txn, &group[i], to.next); err != nil {
+			from := len(records)
+			records = appendRecord(records, &group[i])
+			if err := t.put(txn, &group[i], records[from:len(records):len(records)], to.next); err != nil {
 				return err
 			}
 			to.next++
+		}
+		if cap(records) <= maxKept {
+			t.s.records = records
 		}
 		return nil
 	})
@@ -45,8 +52,12 @@ func (t traces) Append(_ context.Context, group []trace.Record) error {
 	return fmt.Errorf("append %d traces from sequence %d: %w", len(group), group[0].Sequence, err)
 }
 
-// put adds one record and its index rows to txn, which sees its own writes: an id given twice in a group is noticed.
-func (t traces) put(txn *badger.Txn, r *trace.Record, want uint64) error {
+// maxKept is how much memory for encoded records is kept from one group to the next.
+const maxKept = 8 << 20
+
+// put adds one record, encoded, and its index rows to txn, which sees its own writes: an id given twice in a group is
+// noticed.
+func (t traces) put(txn *badger.Txn, r *trace.Record, encoded []byte, want uint64) error {
 	if r.Sequence != want {
 		return fmt.Errorf("sequence %d where %d should be", r.Sequence, want)
 	}
@@ -60,7 +71,7 @@ func (t traces) put(txn *badger.Txn, r *trace.Record, want uint64) error {
 	if err := txn.Set(id, binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
 		return err
 	}
-	if err := t.s.set(txn, traceKey(r.Sequence), encodeRecord(r)); err != nil {
+	if err := t.s.set(txn, traceKey(r.Sequence), encoded); err != nil {
 		return err
 	}
 	for _, key := range indexKeys(r) {
