@@ -114,11 +114,12 @@ func (x *Index) Route(ctx context.Context, req *caiov1.Request, candidates bitse
 	}
 	words := make(bitset.Set, 2*len(candidates))
 	r.Rule, r.Security = words[:len(candidates):len(candidates)], words[len(candidates):]
-	for _, fired := range r.judged.Fired {
+	for i := range r.judged.Fired {
+		fired := &r.judged.Fired[i]
 		if f.rules[fired.Rule].from.rule.Kind == KindSecurity {
-			r.Security.Or(fired.Slots)
+			fired.AddTo(r.Security)
 		} else {
-			r.Rule.Or(fired.Slots)
+			fired.AddTo(r.Rule)
 		}
 	}
 	if !r.judged.Doubt.Empty() {
@@ -192,8 +193,9 @@ func (r *Refusals) AppendReasons(to []*caiov1.Reason, slot int) ([]*caiov1.Reaso
 		return r.ofOPA(to, slot, rule)
 	}
 	f, from := r.index.set.factored(), len(to)
-	for _, fired := range r.judged.Fired {
-		if !fired.Slots.Has(slot) || (f.rules[fired.Rule].from.rule.Kind == KindSecurity) == rule {
+	for i := range r.judged.Fired {
+		fired := &r.judged.Fired[i]
+		if !fired.Has(slot) || (f.rules[fired.Rule].from.rule.Kind == KindSecurity) == rule {
 			continue
 		}
 		reasons, known, err := r.reasonsOf(f, fired.Rule, slot)

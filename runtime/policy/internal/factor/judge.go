@@ -20,15 +20,34 @@ type Judgement struct {
 	m      *machine
 	asked  []answers // by question
 	oracle Oracle
-	rest   bitset.Set
 	rules  []int
-	words  []uint64 // where the sets of Fired lie
+
+	// Twenty candidates among ten thousand services lie in twenty words of a set that has 157. Only those are worked
+	// on: they stand one after the other, at says which word of a set each is, and where which of them a word is.
+	at    []int
+	where []int
+	all   []uint64 // the candidates
+	rest  []uint64 // those of them for which the rule at hand may still hold
+	words []uint64 // those of Fired
 }
 
 // Fired is a rule and the candidates for which it holds, at least one.
 type Fired struct {
-	Rule  int
-	Slots bitset.Set
+	Rule int
+	of   *Judgement
+	rest []uint64
+}
+
+// Has tells whether the rule holds for slot, a candidate.
+func (f *Fired) Has(slot int) bool {
+	return f.rest[f.of.where[slot>>6]]>>(slot&63)&1 != 0
+}
+
+// AddTo puts the candidates for which the rule holds into s, which is as long as the set of all candidates.
+func (f *Fired) AddTo(s bitset.Set) {
+	for i, word := range f.rest {
+		s[f.of.at[i]] |= word
+	}
 }
 
 // A Request is what is judged for, by place.
@@ -54,19 +73,44 @@ func (x *Index) Judge(ctx context.Context, asked Request, candidates bitset.Set,
 	if j.asked == nil {
 		j.asked = make([]answers, x.questions)
 	}
+	j.pick(candidates)
 	j.rules = x.active(m, j.rules)
 	if m.broken { // a guard went wrong, and so may every rule behind it
 		copy(j.Doubt, candidates)
 		return j
 	}
 	for _, i := range j.rules {
-		j.rest = append(j.rest[:0], candidates...)
+		j.rest = append(j.rest[:0], j.all...)
 		j.judge(x.rules[i])
-		if !j.rest.Empty() {
-			j.Fired = append(j.Fired, Fired{i, j.keep(j.rest)})
+		if j.left() {
+			j.Fired = append(j.Fired, Fired{i, j, j.keep()})
 		}
 	}
 	return j
+}
+
+// pick finds the words in which there are candidates.
+func (j *Judgement) pick(candidates bitset.Set) {
+	j.at, j.all = j.at[:0], j.all[:0]
+	if len(j.where) < len(candidates) {
+		j.where = make([]int, len(candidates))
+	}
+	for i, word := range candidates {
+		if word != 0 {
+			j.where[i] = len(j.at)
+			j.at, j.all = append(j.at, i), append(j.all, word)
+		}
+	}
+}
+
+// left tells whether there is anybody left.
+func (j *Judgement) left() bool {
+	for _, word := range j.rest {
+		if word != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Release gives back what j holds.
@@ -77,14 +121,14 @@ func (j *Judgement) Release() {
 	j.x.machines.Put(m)
 }
 
-// keep copies s to where it stays. Growing moves nothing: sets that were kept before hold on to their own array.
-func (j *Judgement) keep(s bitset.Set) bitset.Set {
-	if cap(j.words)-len(j.words) < len(s) {
-		j.words = make([]uint64, 0, max(2*cap(j.words), 16*len(s)))
+// keep copies j.rest to where it stays. Growing moves nothing: what was kept before holds on to its own array.
+func (j *Judgement) keep() []uint64 {
+	if cap(j.words)-len(j.words) < len(j.rest) {
+		j.words = make([]uint64, 0, max(2*cap(j.words), 16*len(j.rest)))
 	}
 	from := len(j.words)
-	j.words = append(j.words, s...)
-	return bitset.Set(j.words[from:len(j.words):len(j.words)])
+	j.words = append(j.words, j.rest...)
+	return j.words[from:len(j.words):len(j.words)]
 }
 
 // judge leaves in j.rest the candidates for which r holds.
@@ -110,7 +154,7 @@ func (j *Judgement) atom(a *atom) bool {
 	case 0, onRequest:
 		holds, broken := j.once(a)
 		if broken {
-			j.Doubt.Or(j.rest)
+			j.doubtAll()
 		}
 		if broken || !holds {
 			clear(j.rest)
@@ -119,21 +163,35 @@ func (j *Judgement) atom(a *atom) bool {
 		return true
 	case onService:
 		if a.errs {
-			if wrong := j.x.wrong[a.test]; wrong.Intersects(j.rest) {
-				j.Doubt.Or(wrong.Clone().And(j.rest))
-			}
+			j.doubt(j.x.wrong[a.test])
 		}
 		j.intersect(j.x.truth[a.test])
 	default:
 		j.each(a)
 	}
-	return !j.rest.Empty()
+	return j.left()
 }
 
+func (j *Judgement) doubtAll() {
+	for i, word := range j.rest {
+		j.Doubt[j.at[i]] |= word
+	}
+}
+
+// doubt puts those of s that are left into j.Doubt.
+func (j *Judgement) doubt(s bitset.Set) {
+	for i, word := range j.rest {
+		if at := j.at[i]; at < len(s) {
+			j.Doubt[at] |= word & s[at]
+		}
+	}
+}
+
+// intersect leaves those of s.
 func (j *Judgement) intersect(s bitset.Set) {
-	for i := range j.rest {
-		if i < len(s) {
-			j.rest[i] &= s[i]
+	for i, at := range j.at {
+		if at < len(s) {
+			j.rest[i] &= s[at]
 		} else {
 			j.rest[i] = 0
 		}
@@ -168,13 +226,14 @@ func (j *Judgement) once(a *atom) (holds, broken bool) {
 func (j *Judgement) each(a *atom) {
 	for i, word := range j.rest {
 		for ; word != 0; word &= word - 1 {
-			slot := i<<6 + bits.TrailingZeros64(word)
+			bit := bits.TrailingZeros64(word)
+			slot := j.at[i]<<6 + bit
 			switch j.ask(a, j.x.rows[slot]) {
 			case wrong:
-				j.Doubt = j.Doubt.Add(slot)
-				j.rest.Remove(slot)
+				j.Doubt.Add(slot)
+				j.rest[i] &^= 1 << bit
 			case failing:
-				j.rest.Remove(slot)
+				j.rest[i] &^= 1 << bit
 			}
 		}
 	}
