@@ -154,7 +154,11 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 // list enters the candidates, sorted by id.
 func (c *choice) list(match *contract.Match) {
 	c.unlisted = int32(match.Unlisted)
-	for slot := range c.Registry.ByID(match.Passed.Clone().Or(match.Fallen)) {
+	all := match.Passed
+	if !match.Fallen.Empty() {
+		all = all.Clone().Or(match.Fallen)
+	}
+	for slot := range c.Registry.ByID(all) {
 		e := entry{slot: slot, profile: c.profiles[slot], outcome: eligible}
 		if match.Fallen.Has(slot) {
 			e.outcome, e.reasons = match.Why(slot)
