@@ -144,7 +144,7 @@ func TestDamagedFilesAreAnErrorAndNeverAPanic(t *testing.T) {
 			}
 		}
 	}
-	for _, ext := range []string{".sst", ".vlog", ".mem", ".json", ""} {
+	for _, ext := range []string{".sst", ".vlog", ".mem", ".seg", ".json", ""} {
 		if noticed[ext] == 0 {
 			t.Errorf("no damage of a file *%s was noticed", ext)
 		}

@@ -6,6 +6,7 @@
 //   - A write that returned nil is on disk, synced; one that returned an error wrapping trace.ErrRefused left nothing.
 //   - Services are saved with their revision in one transaction; revisions only grow, deletions included. A service's
 //     history goes with it, in the same transaction.
+//   - Traces are on disk before anything points at them; what a crash leaves half written is nobody's.
 //   - Before the disk is full, writes are refused with [ErrLowSpace]: Badger writes through memory maps, and a full
 //     disk would end the process with SIGBUS.
 //   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
@@ -26,6 +27,7 @@
 //	LOCK              locked while a process uses the store; holds its process id
 //	head              how far the store has come, as in head.go: a database that is behind it lost something
 //	db/               the Badger directory
+//	traces/           the traces, as in bodies.go: 00000001.seg and so on
 //
 // state is "new" until db/ was made and holds the key `format`; a "ready" store without it has lost its database.
 //
@@ -40,7 +42,8 @@
 //	H service id                  its history, as in history.go; none without the service
 //	P number                      a version of the policies, as in policy.go; number has four bytes, big-endian
 //	Q number                      its files; none for one that restores another's
-//	T seq                         a trace, as in record.go
+//	T seq                         where a trace lies, as in bodies.go; in memory the trace itself, as in record.go
+//	G number                      how long a file of traces is that takes no more, eight bytes; number has four bytes, big-endian
 //	D trace id                    seq
 //	F            time seq         every trace
 //	A tenant     time seq         ... of a tenant

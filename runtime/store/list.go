@@ -12,7 +12,7 @@ import (
 )
 
 // list walks the indexes that f names from its newest position to its oldest and loads what all of them hold.
-func list(ctx context.Context, txn *badger.Txn, f *trace.Filter) ([]*trace.Record, error) {
+func (s *Store) list(ctx context.Context, txn *badger.Txn, f *trace.Filter) ([]*trace.Record, error) {
 	at, ok := newest(f)
 	if !ok {
 		return nil, nil
@@ -39,7 +39,7 @@ func list(ctx context.Context, txn *badger.Txn, f *trace.Filter) ([]*trace.Recor
 		if !ok || bytes.Compare(at[:], oldest[:]) < 0 {
 			break
 		}
-		r, err := load(txn, sequence(at))
+		r, err := s.load(txn, sequence(at))
 		if err != nil {
 			return nil, err
 		}

@@ -60,6 +60,7 @@ type Store struct {
 	broken   error      // why nothing more is written; guarded by writing
 	head     head       // what was committed; guarded by writing
 	headFile *os.File   // nil in memory
+	bodies   *bodies    // nil in memory
 	records  []byte     // memory in which a group of traces is encoded; guarded by writing
 }
 
@@ -123,6 +124,9 @@ func (s *Store) openDir() (err error) {
 	if err := checkTables(o); err != nil {
 		return err
 	}
+	if s.bodies, err = openBodies(s.dir); err != nil {
+		return err
+	}
 	if s.db, err = openBadger(o); err != nil {
 		return err
 	}
@@ -168,11 +172,14 @@ func (s *Store) settle(m *manifest) error {
 // readable reads what a start needs in any case, so that damage there is said now and not by the first request.
 func (s *Store) readable() error {
 	return s.read(func(txn *badger.Txn) error {
+		if err := s.bodies.check(txn); err != nil {
+			return err
+		}
 		next, err := nextSequence(txn)
 		if err != nil || next == 0 {
 			return err
 		}
-		_, err = load(txn, next-1)
+		_, err = s.load(txn, next-1)
 		return err
 	})
 }
@@ -186,7 +193,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := errors.Join(guard(s.db.Close), s.closeHead())
+	err := errors.Join(guard(s.db.Close), s.closeHead(), s.bodies.close())
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
 	}

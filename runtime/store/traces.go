@@ -28,20 +28,21 @@ func (t traces) Append(_ context.Context, group []trace.Record) error {
 		return nil
 	}
 	err := t.s.write(func(txn *badger.Txn, to *head) error {
-		// Badger keeps nothing of what it was given once a transaction has ended, well or badly.
-		records := t.s.records[:0]
+		// Neither Badger nor the files keep anything of what they were given once this has ended, well or badly.
+		w := groupWriter{s: t.s, txn: txn, records: t.s.records[:0]}
+		if t.s.bodies != nil {
+			w.at, w.full = t.s.bodies.next()
+		}
 		for i := range group {
-			from := len(records)
-			records = appendRecord(records, &group[i])
-			if err := t.put(txn, &group[i], records[from:len(records):len(records)], to.next); err != nil {
+			if err := w.put(&group[i], to.next); err != nil {
 				return err
 			}
 			to.next++
 		}
-		if cap(records) <= maxKept {
-			t.s.records = records
+		if cap(w.records) <= maxKept {
+			t.s.records = w.records
 		}
-		return nil
+		return w.end()
 	})
 	switch {
 	case err == nil:
@@ -55,31 +56,58 @@ func (t traces) Append(_ context.Context, group []trace.Record) error {
 // maxKept is how much memory for encoded records is kept from one group to the next.
 const maxKept = 8 << 20
 
-// put adds one record, encoded, and its index rows to txn, which sees its own writes: an id given twice in a group is
-// noticed.
-func (t traces) put(txn *badger.Txn, r *trace.Record, encoded []byte, want uint64) error {
+// A groupWriter writes a group of records, and their index rows, into one transaction.
+type groupWriter struct {
+	s       *Store
+	txn     *badger.Txn
+	records []byte
+	at      place // of records
+	full    place // as bodies.next returned it
+}
+
+// put adds one record. The transaction sees its own writes: an id given twice in a group is noticed.
+func (w *groupWriter) put(r *trace.Record, want uint64) error {
 	if r.Sequence != want {
 		return fmt.Errorf("sequence %d where %d should be", r.Sequence, want)
 	}
 	id := idKey(r.TraceID)
-	switch _, err := txn.Get(id); {
+	switch _, err := w.txn.Get(id); {
 	case err == nil:
 		return fmt.Errorf("trace %s: %w", r.TraceID, trace.ErrExists)
 	case !errors.Is(err, badger.ErrKeyNotFound):
 		return err
 	}
-	if err := txn.Set(id, binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
+	if err := w.txn.Set(id, binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
 		return err
 	}
-	if err := t.s.set(txn, traceKey(r.Sequence), encoded); err != nil {
+	from := len(w.records)
+	w.records = appendRecord(w.records, r)
+	record := w.records[from:len(w.records):len(w.records)]
+	if w.s.bodies != nil {
+		record = locate(place{w.at.file, w.at.offset + uint64(from)}, record).encode()
+	}
+	if err := w.s.set(w.txn, traceKey(r.Sequence), record); err != nil {
 		return err
 	}
 	for _, key := range indexKeys(r) {
-		if err := txn.Set(key, nil); err != nil {
+		if err := w.txn.Set(key, nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// end makes the records durable. It comes before the commit: what the database points at is there.
+func (w *groupWriter) end() error {
+	if w.s.bodies == nil {
+		return nil
+	}
+	if w.full.file > 0 {
+		if err := w.txn.Set(bodiesKey(w.full.file), binary.BigEndian.AppendUint64(nil, w.full.offset)); err != nil {
+			return err
+		}
+	}
+	return w.s.bodies.write(w.records)
 }
 
 func (t traces) Get(_ context.Context, traceID string) (r *trace.Record, err error) {
@@ -94,7 +122,7 @@ func (t traces) Get(_ context.Context, traceID string) (r *trace.Record, err err
 		if len(b) != 8 {
 			return fmt.Errorf("%w: its sequence has %d bytes", trace.ErrDamaged, len(b))
 		}
-		r, err = load(txn, binary.BigEndian.Uint64(b))
+		r, err = t.s.load(txn, binary.BigEndian.Uint64(b))
 		if err == nil && r.TraceID != traceID {
 			err = fmt.Errorf("%w: another trace, %s, lies in its place", trace.ErrDamaged, r.TraceID)
 		}
@@ -108,7 +136,7 @@ func (t traces) Get(_ context.Context, traceID string) (r *trace.Record, err err
 
 func (t traces) List(ctx context.Context, f trace.Filter) (found []*trace.Record, err error) {
 	err = t.s.read(func(txn *badger.Txn) error {
-		found, err = list(ctx, txn, &f)
+		found, err = t.s.list(ctx, txn, &f)
 		return err
 	})
 	if err != nil {
@@ -118,10 +146,19 @@ func (t traces) List(ctx context.Context, f trace.Filter) (found []*trace.Record
 }
 
 // load reads the record of that sequence.
-func load(txn *badger.Txn, seq uint64) (*trace.Record, error) {
+func (s *Store) load(txn *badger.Txn, seq uint64) (*trace.Record, error) {
 	b, err := value(txn, traceKey(seq))
 	if err != nil {
 		return nil, fmt.Errorf("sequence %d: %w: %w", seq, trace.ErrDamaged, err)
+	}
+	if len(b) == locationSize && b[0] == locationVersion {
+		l, err := decodeLocation(b)
+		if err == nil {
+			b, err = s.bodies.read(l)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sequence %d: %w", seq, err)
+		}
 	}
 	r, err := decodeRecord(b)
 	if err != nil {
