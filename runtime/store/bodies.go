@@ -37,6 +37,7 @@ const (
 	bodiesExt   = ".seg"
 	bodiesBytes = 64 << 20
 	maxBody     = 32 << 20 // of one record
+	pageSize    = 4 << 10  // or a part of one
 )
 
 // A place is where a record lies: in which file, at which offset.
@@ -107,8 +108,10 @@ func (b *bodies) write(group []byte) (err error) {
 	if err := syncData(b.file); err != nil {
 		return err
 	}
-	forget(b.file, int64(b.at.offset), int64(len(group)))
-	b.at.offset += uint64(len(group))
+	from, to := b.at.offset, b.at.offset+uint64(len(group))
+	// The page in which the next group begins stays, or it would have to be read again.
+	forget(b.file, int64(from&^(pageSize-1)), int64(to&^(pageSize-1)-from&^(pageSize-1)))
+	b.at.offset = to
 	b.full = place{}
 	return nil
 }

@@ -1,6 +1,13 @@
 package store
 
-import "github.com/dgraph-io/badger/v4"
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
 
 // SetMinFree moves the watermark of an open store: a test cannot fill the disk.
 func SetMinFree(s *Store, n uint64) { s.minFree = n }
@@ -27,6 +34,23 @@ var (
 	EncodeFiles   = encodeFiles
 	DecodeFiles   = decodeFiles
 )
+
+// DecodeLocation reads where a trace lies, and writes that again.
+func DecodeLocation(b []byte) ([]byte, error) {
+	l, err := decodeLocation(b)
+	return l.encode(), err
+}
+
+// PutInline writes a trace into the database itself, as releases did before there were files for them.
+func PutInline(s *Store, r *trace.Record) error {
+	return s.write(func(txn *badger.Txn, to *head) error {
+		to.next++
+		return errors.Join(
+			txn.Set(idKey(r.TraceID), binary.BigEndian.AppendUint64(nil, r.Sequence)),
+			txn.Set(traceKey(r.Sequence), appendRecord(nil, r)),
+		)
+	})
+}
 
 func EncodeHistory(r *HistoryRecord) []byte { return encodeHistory(r) }
 
