@@ -209,7 +209,8 @@ func (b *decisionBench) overConnect(size enginetest.Size) {
 		return err
 	}
 	b.load(64, time.Second, decide)
-	raw := b.rawDecide(h, size, 64)
+	b.floor()
+	raw := b.raw(h.url, b.rawDecide(h, size), 1000, 64)
 	before := cpuOf(b.t, h.cmd.Process.Pid)
 	times, rate := b.load(64, 8*time.Second, raw)
 	perRequest := (cpuOf(b.t, h.cmd.Process.Pid) - before) / float64(len(times)) * 1e6
@@ -240,19 +241,39 @@ func (b *decisionBench) overConnect(size enginetest.Size) {
 	b.t.Logf("%-62s %-9s slowest %.1f ms; without, %.1f ms", "", "", r.Max/1000, b.rows[len(b.rows)-2].Max/1000)
 }
 
-// rawDecide calls as load generators do, over one of callers connections: the request was written once, as bytes, and the
-// answer is read and not decoded. On processors that callers share with the server, what Go's own HTTP client takes would be
-// missing here.
-func (b *decisionBench) rawDecide(h *house, size enginetest.Size, callers int) func() error {
+// floor measures what the network takes by itself: a reverse proxy that decides nothing and records nothing, before an
+// upstream that answers at once. It tells how fast this machine is today.
+func (b *decisionBench) floor() {
+	upstream := instantUpstream(b.t)
+	proxy := startProxy(b.t, upstream.URL)
+	const body = `{"text":"hello"}`
+	request := fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: caio\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	post := b.raw(proxy.url, request, 100, 64)
+	b.load(64, time.Second, post)
+	before := cpuOf(b.t, proxy.pid)
+	times, rate := b.load(64, 4*time.Second, post)
+	perRequest := (cpuOf(b.t, proxy.pid) - before) / float64(len(times)) * 1e6
+	b.add(decisionRow{What: "for comparison: a reverse proxy that only hands on", Engine: "none", Rate: rate}, times)
+	b.t.Logf("%-62s %-9s %.0f us of a processor", "of that, the proxy's share of one request", "", perRequest)
+}
+
+// rawDecide returns the request of a decision as bytes.
+func (b *decisionBench) rawDecide(h *house, size enginetest.Size) []byte {
 	r := size.Request()
 	r.Principal = nil
 	body, err := proto.Marshal(&caiov1.DecideRequest{Request: r})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	host := strings.TrimPrefix(h.url, "http://")
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/proto\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n\r\n%s",
-		caiov1connect.OrchestratorServiceDecideProcedure, host, len(body), h.token, body)
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: caio\r\nContent-Type: application/proto\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n\r\n%s",
+		caiov1connect.OrchestratorServiceDecideProcedure, len(body), h.token, body)
+}
+
+// raw calls as load generators do, over one of callers connections: the request is bytes, and the answer, of at least so
+// many, is read and not decoded. On processors that callers share with the server, what Go's own HTTP client takes would be
+// missing there.
+func (b *decisionBench) raw(url string, request []byte, atLeast int64, callers int) func() error {
+	host := strings.TrimPrefix(url, "http://")
 	type connection struct {
 		net.Conn
 		answers *bufio.Reader
@@ -277,7 +298,7 @@ func (b *decisionBench) rawDecide(h *house, size enginetest.Size, callers int) f
 			return err
 		}
 		n, err := io.Copy(io.Discard, answer.Body)
-		if err == nil && (answer.StatusCode != http.StatusOK || n < 1000) {
+		if err == nil && (answer.StatusCode != http.StatusOK || n < atLeast) {
 			err = fmt.Errorf("status %d, %d bytes", answer.StatusCode, n)
 		}
 		return err

@@ -194,7 +194,7 @@ func (b *bench) wholeRequests() {
 	perRequest := (cpuOf(b.t, h.cmd.Process.Pid) - before) / n * 1e6
 	b.report("orchestrate_cpu_per_request", perRequest, "us")
 
-	proxy := b.proxy(upstream.URL)
+	proxy := startProxy(b.t, upstream.URL)
 	httpClient := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer httpClient.CloseIdleConnections()
 	body := `{"text":"hello"}`
@@ -269,14 +269,14 @@ type proxyProcess struct {
 
 const proxyTarget = "CAIO_BENCH_PROXY_TARGET"
 
-func (b *bench) proxy(target string) proxyProcess {
-	addr := freeAddr(b.t)
+func startProxy(t *testing.T, target string) proxyProcess {
+	addr := freeAddr(t)
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestBenchProxy$")
 	cmd.Env = append(os.Environ(), proxyTarget+"="+target, "CAIO_BENCH_PROXY_ADDR="+addr)
 	if err := cmd.Start(); err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	b.t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGKILL); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGKILL); _ = cmd.Wait() })
 	p := proxyProcess{"http://" + addr, cmd.Process.Pid}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		response, err := http.Get(p.url)
@@ -285,12 +285,12 @@ func (b *bench) proxy(target string) proxyProcess {
 			return p
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }
 
-// TestBenchProxy is the proxy's process; it runs only when TestBench starts it.
+// TestBenchProxy is the proxy's process; it runs only when startProxy starts it.
 func TestBenchProxy(t *testing.T) {
 	target := os.Getenv(proxyTarget)
 	if target == "" {
