@@ -95,6 +95,27 @@ v := tag if some tag in input.service.metadata.tags`,
 		policy:   `deny contains sprintf("%v", [{input.request.budget.max_cost: 1, input.service.required_trust_level: 1}])`,
 		contract: `{"required_trust_level": 1.0}`, request: `{"budget": {"max_cost": 1}}`,
 	},
+	{
+		name: "what is left to OPA reads the service in the else branch of a helper of a helper",
+		policy: `deny contains "x" if some a in outer
+
+outer := ["a"] if {
+	input.request.match == "any"
+} else := ["b"] if {
+	some key
+	input.request.guarantees[key]
+	v := inner
+	v != "c"
+}
+
+inner := "d" if {
+	input.service.metadata.tenant != input.request.principal.subject
+} else := "e" if {
+	[x, [y]] := [input.request.match, [input.request.intent]]
+	x != y
+}`,
+		contract: `{"metadata": {"tenant": "t"}}`, request: `{"guarantees": {"accuracy": {}}, "match": "all", "principal": {"subject": "u"}}`,
+	},
 }
 
 func TestEnginesDifferNoMore(t *testing.T) {

@@ -177,10 +177,15 @@ func (s *Set) readsOfBody(exprs ast.Body) (request bool, service [][]string, kno
 	return request, service, known
 }
 
-// closureOf returns every rule that r uses, directly or not.
+// closureOf returns every rule that r uses, directly or not, its own else branches included: in the graph what a branch
+// uses hangs on the branch.
 func closureOf(c *ast.Compiler, r *ast.Rule) []*ast.Rule {
-	seen := map[*ast.Rule]bool{r: true}
-	queue := []*ast.Rule{r}
+	seen := map[*ast.Rule]bool{}
+	var queue []*ast.Rule
+	for branch := r; branch != nil; branch = branch.Else {
+		seen[branch] = true
+		queue = append(queue, branch)
+	}
 	for len(queue) > 0 {
 		next := queue[0]
 		queue = queue[1:]
