@@ -116,6 +116,33 @@ inner := "d" if {
 }`,
 		contract: `{"metadata": {"tenant": "t"}}`, request: `{"guarantees": {"accuracy": {}}, "match": "all", "principal": {"subject": "u"}}`,
 	},
+	{
+		name: "OPA goes over a set that is written out as it is written: in that order, and twice over elements that turn out to be equal",
+		policy: `deny contains sprintf("%v", [[v | some v in {input.service.name, "A"}]])
+
+deny contains sprintf("%v", [[v | some v in {input.service.name, "Z"}]])
+
+deny contains sprintf("%v", [[v | some v in {input.service.name: 1, "Z": 2}]])
+
+deny contains sprintf("%v", [listed({input.service.name, "Z"})])
+
+listed(names) := [v | some v in names]
+
+deny contains sprintf("%v", [[v | some v in [{input.service.name, "Z"}][0]]])
+
+deny contains sprintf("%v", [[v | some v in {"x": {input.service.name, "Z"}}.x]])
+
+deny contains sprintf("%v", [[v | some v in z]]) if z := {input.service.name, "Z"}
+
+deny contains sprintf("%v", [[v | some v in both]])
+
+both := {input.service.name, "Z"}
+
+deny contains sprintf("%v %v", [count(names), count([v | some v in names])]) if names := {input.service.name, input.service.description}
+
+deny contains "two" if sum([n | some n in {1.0, input.service.required_trust_level}]) == 2`,
+		contract: `{"name": "A", "description": "A", "required_trust_level": 1}`, request: `{}`,
+	},
 }
 
 func TestEnginesDifferNoMore(t *testing.T) {

@@ -102,7 +102,11 @@ func (c *compiler) ref(ref ast.Ref, s *scope, b *body) (*node, error) {
 	}
 	for _, part := range rest {
 		if v, free := s.unbound(part); free {
-			at = c.iterate(at, v, s, b)
+			next, err := c.iterate(at, v, s, b)
+			if err != nil {
+				return nil, err
+			}
+			at = next
 			continue
 		}
 		key, err := c.value(part, s, b)
@@ -176,15 +180,22 @@ func textOf(n *node) (string, bool) {
 	return string(s), ok
 }
 
-// iterate makes a loop over at whose key is v, and returns the element.
-func (c *compiler) iterate(at *node, v ast.Var, s *scope, b *body) *node {
+// iterate makes a loop over at whose key is v, and returns the element. A set or an object that is written out with
+// elements or keys that are computed is OPA's: it goes over them in the order in which they are written, and over two that
+// turn out to be equal twice.
+func (c *compiler) iterate(at *node, v ast.Var, s *scope, b *body) (*node, error) {
+	for i, part := range at.args {
+		if (at.kind == set && len(at.args) > 1 || at.kind == object && len(at.args) > 2 && i%2 == 0) && part.kind != constant {
+			return nil, not("it goes over a collection that is written out with values that are computed")
+		}
+	}
 	key, value := s.next, s.next+1
 	s.next += 2
 	s.vars[v] = c.loop(key)
 	b.steps = append(b.steps, step{over: at, key: key, value: value})
 	b.deps |= at.deps
 	b.errs = b.errs || at.errs
-	return c.loop(value)
+	return c.loop(value), nil
 }
 
 // input compiles the constant beginning of a reference to input.
