@@ -153,7 +153,7 @@ func (c *choice) writeChoice(d *Decision) error {
 		c.Constrained(e.id, c.limits(at))
 	}
 	c.Security(e.contract, c.req.Principal, c.req.Data)
-	c.NoRefusal(e.id, c.Policies.Digest(), c.digest, e.digest, c.Policies.Len())
+	c.NoRefusal(e.id, c.Policies.Digest(), c.digest, e.digest, c.Policies.Judging(c.req.Principal.GetTenant()))
 	c.Match(e.contract, e.offered, c.req)
 	return nil
 }

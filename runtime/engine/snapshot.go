@@ -64,7 +64,7 @@ func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine polic
 		return nil, err
 	}
 	var err error
-	if s.index, err = policy.NewIndex(policies, engine, facts); err != nil {
+	if s.index, err = policy.NewIndex(policies, engine, facts, nil); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -107,7 +107,7 @@ func (s *Snapshot) under(policies *policy.Set, engine policy.Engine) (*Snapshot,
 	for slot := range facts {
 		facts[slot] = s.factsAt(slot)
 	}
-	index, err := policy.NewIndex(policies, engine, facts)
+	index, err := policy.NewIndex(policies, engine, facts, s.index)
 	if err != nil {
 		return nil, err
 	}

@@ -68,15 +68,29 @@ func (v *invention) differ(ctx context.Context, count *tally, plant func(*Index)
 	return difference(ctx, set, index, v.requests, services, candidates, count)
 }
 
-// index prepares set over services: at once, or by a history of registrations, replacements and removals that ends there.
+// index prepares set over services: at once, beside what a part of it has found out, or by a history of registrations,
+// replacements and removals that ends there.
 func (v *invention) index(set *Set, services []*Facts) (*Index, error) {
 	random := rand.New(rand.NewPCG(v.seed, 1))
-	if random.IntN(2) == 0 {
-		return NewIndex(set, Factored, services)
+	switch random.IntN(4) {
+	case 0:
+		return NewIndex(set, Factored, services, nil)
+	case 1:
+		part := *v
+		part.modules = v.modules[:random.IntN(len(v.modules)+1)]
+		before, err := Load(part.files())
+		if err != nil { // it uses what was left out
+			return NewIndex(set, Factored, services, nil)
+		}
+		like, err := NewIndex(before, Factored, services, nil)
+		if err != nil {
+			return nil, err
+		}
+		return NewIndex(set, Factored, services, like)
 	}
 	others := slices.Clone(services[:random.IntN(len(services)+1)])
 	random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	x, err := NewIndex(set, Factored, others)
+	x, err := NewIndex(set, Factored, others, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func agree(t *testing.T, s *Set, rounds int) {
 		for i := range services {
 			services[i] = facts(t, change(t, randomContract(t, random), "service_id", fmt.Sprint("s", i)))
 		}
-		x, err := NewIndex(s, Factored, services)
+		x, err := NewIndex(s, Factored, services, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

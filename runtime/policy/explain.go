@@ -38,6 +38,7 @@ func (s *Set) Explain(ctx context.Context, req *caiov1.Request, service *Facts, 
 	if service == nil {
 		return nil, errors.New("explain: the service has no facts")
 	}
+	s = s.For(req.GetPrincipal().GetTenant())
 	request, err := valueOf(req, s.read.under("request").orNothing())
 	if err != nil {
 		return nil, err
@@ -280,7 +281,7 @@ func holdsIntent(path []string) bool {
 // Message returns r as it goes over the wire.
 func (r Rule) Message() *caiov1.PolicyRule {
 	return &caiov1.PolicyRule{
-		Rule: r.ID, Package: r.Package, Name: r.Name, Title: r.Title, File: r.File, Line: int32(r.Line),
+		Rule: r.ID, Package: r.Package, Name: r.Name, Title: r.Title, File: r.File, Line: int32(r.Line), Tenant: r.Tenant,
 		Kind: r.Kind, Invariant: r.Invariant,
 	}
 }

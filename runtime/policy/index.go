@@ -34,34 +34,49 @@ type Index struct {
 	x      *factor.Index // nil: OPA judges
 	engine Engine
 	made   *made // shared by all that With makes of x
+
+	tenants map[string]*Index // of those that have sets of their own
 }
 
 // NewIndex prepares set over services, by slot; nil is a free slot. The factored engine takes a few microseconds a service
-// and distinct condition, and lets other goroutines run meanwhile. It fails on an engine that there is not.
-func NewIndex(set *Set, engine Engine, services []*Facts) (*Index, error) {
-	x := &Index{set: set, facts: slices.Clone(services), engine: engine, made: &made{}}
-	switch engine {
-	case OPA:
-		return x, nil
-	case Factored:
-	default:
+// and distinct condition, and lets other goroutines run meanwhile. What like, nil or an index of the same house, has already
+// found out about the same services is taken from there, and so is what the sets of tenants have in common. It fails on an
+// engine that there is not.
+func NewIndex(set *Set, engine Engine, services []*Facts, like *Index) (*Index, error) {
+	if engine != OPA && engine != Factored {
 		return nil, fmt.Errorf("engine %q: there are %q and %q", engine, Factored, OPA)
 	}
-	terms := make([]*ast.Term, len(services))
-	for slot, f := range services {
-		if f != nil {
-			terms[slot] = f.service
+	x := &Index{set: set, facts: slices.Clone(services), engine: engine, made: &made{}, tenants: make(map[string]*Index, len(set.tenants))}
+	if engine == Factored {
+		terms := make([]*ast.Term, len(services))
+		for slot, f := range services {
+			if f != nil {
+				terms[slot] = f.service
+			}
+		}
+		o := &oracle{set: set, ctx: context.Background()}
+		defer o.close()
+		var known *factor.Index
+		if like != nil {
+			known = like.x
+		}
+		x.x = factor.New(set.factored().program, terms, o, known)
+	}
+	for tenant, of := range set.tenants {
+		var err error
+		if x.tenants[tenant], err = NewIndex(of, engine, services, x); err != nil {
+			return nil, err
 		}
 	}
-	o := &oracle{set: set, ctx: context.Background()}
-	defer o.close()
-	x.x = factor.New(set.factored().program, terms, o)
 	return x, nil
 }
 
 // With returns the index in which service stands at slot; nil: nobody does.
 func (x *Index) With(slot int, service *Facts) *Index {
-	n := &Index{set: x.set, engine: x.engine, made: x.made, facts: make([]*Facts, max(len(x.facts), slot+1))}
+	n := &Index{
+		set: x.set, engine: x.engine, made: x.made, facts: make([]*Facts, max(len(x.facts), slot+1)),
+		tenants: make(map[string]*Index, len(x.tenants)),
+	}
 	copy(n.facts, x.facts)
 	n.facts[slot] = service
 	if x.x != nil {
@@ -73,7 +88,18 @@ func (x *Index) With(slot int, service *Facts) *Index {
 		defer o.close()
 		n.x = x.x.With(slot, term, o)
 	}
+	for tenant, of := range x.tenants {
+		n.tenants[tenant] = of.With(slot, service)
+	}
 	return n
+}
+
+// of returns the index that judges req: its tenant's, if that has one.
+func (x *Index) of(req *caiov1.Request) *Index {
+	if of := x.tenants[req.GetPrincipal().GetTenant()]; of != nil {
+		return of
+	}
+	return x
 }
 
 // Set returns what x was made of.
@@ -96,6 +122,7 @@ type Refusals struct {
 
 // Route judges each of candidates, slots that are not free, for req, as Set.Route does.
 func (x *Index) Route(ctx context.Context, req *caiov1.Request, candidates bitset.Set) (*Refusals, error) {
+	x = x.of(req)
 	r := &Refusals{index: x, oracle: oracle{set: x.set, ctx: ctx, request: req}}
 	if candidates.Empty() {
 		return r, nil

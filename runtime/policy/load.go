@@ -32,8 +32,9 @@ const (
 )
 
 // Load compiles the policies of fsys: every file ending in .rego but not _test.rego, and every data.json, data.yaml and
-// data.yml. Names that begin with a dot are passed over. A tree without policies is a set that refuses nothing; whoever
-// must not run so asks Len or Uncovered.
+// data.yml. Names that begin with a dot are passed over. What lies below tenants/NAME is the tenant's: laid over the rest,
+// it judges those whom that tenant sends (see Set.For). A tree without policies is a set that refuses nothing; whoever must
+// not run so asks Len or Uncovered.
 //
 // The error is Faults with everything that was found wrong, or what reading fsys itself returned.
 func Load(fsys fs.FS) (*Set, error) {
@@ -41,6 +42,32 @@ func Load(fsys fs.FS) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := t.load()
+	var faults Faults
+	if err != nil && !errors.As(err, &faults) {
+		return nil, err
+	}
+	sound := len(faults) == 0
+	tenants := make(map[string]*Set)
+	for _, name := range t.tenants() {
+		var more Faults
+		if tenants[name], err = t.of(name).load(); err != nil && !errors.As(err, &more) {
+			return nil, err
+		}
+		faults = append(faults, more.under(name, sound)...)
+	}
+	if len(faults) > 0 {
+		return nil, faults.sorted()
+	}
+	s.digest, s.tenants = t.digest(), tenants
+	for name, of := range tenants {
+		of.digest, of.tenant = s.digest, name
+	}
+	return s, nil
+}
+
+// load compiles what of t is no tenant's.
+func (t *tree) load() (*Set, error) {
 	modules, faults := t.parse(false)
 	documents, more := t.documents()
 	faults = append(faults, more...)
@@ -52,7 +79,6 @@ func Load(fsys fs.FS) (*Set, error) {
 	}
 	entries := 1000
 	s := &Set{
-		digest:   t.digest(),
 		compiler: compiler,
 		store:    store,
 		patterns: cache.NewInterQueryValueCache(context.Background(), &cache.Config{
@@ -73,6 +99,9 @@ func (s *Set) finish() error {
 	for _, o := range s.where {
 		o.complete(s.compiler)
 		s.rules = append(s.rules, o.rule)
+		if o.rule.Tenant != "" {
+			s.own++
+		}
 	}
 	if faults := misplaced(s.compiler); len(faults) > 0 {
 		return faults.sorted()
@@ -95,7 +124,9 @@ type tree struct {
 }
 
 type file struct {
-	path    string
+	path    string // as people see it
+	tenant  string // whose it is; empty: everybody's
+	at      string // path within what is the tenant's, or everybody's
 	content []byte
 }
 
@@ -158,7 +189,11 @@ func (t *tree) add(fsys fs.FS, name string, entry fs.DirEntry) error {
 	if err != nil {
 		return fmt.Errorf("read policies: %w", err)
 	}
-	f := file{name, content}
+	f := file{path: name, at: name, content: content}
+	if f.tenant, f.at, err = ofTenant(name); err != nil {
+		t.faults = append(t.faults, &caiov1.Fault{File: clean(name), Message: err.Error()})
+		return nil
+	}
 	switch {
 	case isData:
 		t.data = append(t.data, f)
@@ -176,9 +211,9 @@ func isTest(name string) bool { return strings.HasSuffix(strings.ToLower(name), 
 func (t *tree) parse(tests bool) (map[string]*ast.Module, Faults) {
 	faults := slices.Clone(t.faults)
 	modules := make(map[string]*ast.Module)
-	files := t.modules
+	files := everybodys(t.modules)
 	if tests {
-		files = slices.Concat(files, t.tests)
+		files = slices.Concat(files, everybodys(t.tests))
 	}
 	for _, f := range files {
 		if blank(f.content) { // a file that is switched off, or hides another in an overlay
@@ -191,7 +226,7 @@ func (t *tree) parse(tests bool) (map[string]*ast.Module, Faults) {
 		}
 		modules[f.path] = m
 	}
-	for _, f := range t.modules {
+	for _, f := range everybodys(t.modules) {
 		if m := modules[f.path]; m != nil {
 			faults = append(faults, shape(m)...)
 		}
@@ -213,7 +248,7 @@ func blank(content []byte) bool {
 func (t *tree) documents() (map[string]any, Faults) {
 	root := make(map[string]any)
 	var faults Faults
-	for _, f := range t.data {
+	for _, f := range everybodys(t.data) {
 		var value any
 		if err := decode(f, &value); err != nil {
 			faults = append(faults, &caiov1.Fault{File: clean(f.path), Message: clean(err.Error())})
@@ -224,7 +259,7 @@ func (t *tree) documents() (map[string]any, Faults) {
 			faults = append(faults, &caiov1.Fault{File: clean(f.path), Message: "must hold an object at its top"})
 			continue
 		}
-		if dir := path.Dir(f.path); dir != "." {
+		if dir := path.Dir(f.at); dir != "." {
 			parts := strings.Split(dir, "/")
 			for _, part := range slices.Backward(parts) {
 				object = map[string]any{part: object}

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -33,9 +35,18 @@ const (
 // of five milliseconds for such a decision does not hold for requests that pass many guards.
 const DearPlan = 20 * time.Millisecond
 
-// Plan tells for every body of a deny rule, sorted by file and line, how the factored engine evaluates it and what that
-// costs. Guarantee rules are evaluated by OPA, once for a result, and are not listed.
+// Plan tells for every body of a deny rule, those of tenants included, sorted by file and line, how the factored engine
+// evaluates it and what that costs. Guarantee rules are evaluated by OPA, once for a result, and are not listed.
 func (s *Set) Plan() []Way {
+	plan := s.plan()
+	for _, of := range s.tenants {
+		plan = append(plan, slices.DeleteFunc(of.plan(), func(w Way) bool { return w.Rule.Tenant == "" })...)
+	}
+	slices.SortStableFunc(plan, func(a, b Way) int { return cmp.Or(cmp.Compare(a.Rule.File, b.Rule.File), a.Rule.Line-b.Rule.Line) })
+	return plan
+}
+
+func (s *Set) plan() []Way {
 	f := s.factored()
 	var plan []Way
 	for i, r := range f.rules {

@@ -19,7 +19,8 @@
 //
 // of which rule and facts may be left out; a violation's may hold "reaction": "fail" (the default), "fallback" or
 // "accept". A rule may have any number of bodies, lie in any number of files, and use helpers of any package. The
-// files data.json, data.yaml and data.yml are read too and appear below data at the path of their directory.
+// files data.json, data.yaml and data.yml are read too and appear below data at the path of their directory. Below
+// tenants/NAME lies what is laid over all of it for those whom that tenant sends.
 //
 // # What is guaranteed
 //
@@ -40,7 +41,10 @@
 package policy
 
 import (
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -65,7 +69,10 @@ const (
 // concurrent use.
 type Set struct {
 	digest   string
+	tenant   string          // whose set it is; empty: everybody's who has none
+	tenants  map[string]*Set // those that have sets of their own; in these: none
 	rules    []Rule
+	own      int // of rules, a tenant's own
 	warnings Faults
 
 	compiler *ast.Compiler
@@ -91,6 +98,7 @@ type Rule struct {
 	File      string `json:"file"`                // relative to the set's root, with slashes
 	Line      int    `json:"line"`                // from 1
 	Kind      string `json:"kind"`                // KindRouting, KindSecurity, KindGuarantee
+	Tenant    string `json:"tenant,omitempty"`    // whose rule it is; empty: everybody's
 	Invariant string `json:"invariant,omitempty"` // METADATA's custom.invariant, nearest scope first, such as "SEC-0002"
 }
 
@@ -98,11 +106,31 @@ type Rule struct {
 // byte, the content's length in decimal, a zero byte and the content. Tests are no part of it.
 func (s *Set) Digest() string { return s.digest }
 
-// Rules returns every rule of the set, sorted by file and line. The caller owns the slice.
-func (s *Set) Rules() []Rule { return slices.Clone(s.rules) }
+// Rules returns every rule of the set, those of tenants included, sorted by file and line. The caller owns the slice.
+func (s *Set) Rules() []Rule {
+	rules := slices.Clone(s.rules)
+	for _, of := range s.tenants {
+		for _, r := range of.rules {
+			if r.Tenant != "" { // the others are listed already
+				rules = append(rules, r)
+			}
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b Rule) int { return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line) })
+	return rules
+}
 
-// Len returns the number of rules of the set.
-func (s *Set) Len() int { return len(s.rules) }
+// Len returns the number of rules of the set, those of tenants included.
+func (s *Set) Len() int {
+	n := len(s.rules)
+	for _, of := range s.tenants {
+		n += of.own
+	}
+	return n
+}
+
+// Judging returns how many rules judge those whom tenant sends.
+func (s *Set) Judging(tenant string) int { return len(s.For(tenant).rules) }
 
 // Invariants returns the ids of the invariants that the set's security rules stand for, sorted, each once. Who must not
 // run without certain ones compares this with what it requires.
@@ -117,9 +145,22 @@ func (s *Set) Invariants() []string {
 	return slices.Compact(ids)
 }
 
-// Uncovered returns those of SEC-0001 to SEC-0004 that no security rule of the set stands for, sorted. nil: none; whoever
-// serves in production refuses a set for which it is not.
+// Uncovered returns those of SEC-0001 to SEC-0004 that no security rule of the set stands for, sorted, and after them
+// those that the set of a tenant lacks, each with "for" and the tenant. nil: none; whoever serves in production refuses a
+// set for which it is not.
 func (s *Set) Uncovered() []string {
+	missing := s.uncovered()
+	for _, name := range slices.Sorted(maps.Keys(s.tenants)) {
+		for _, id := range s.tenants[name].uncovered() {
+			if !slices.Contains(missing, id) {
+				missing = append(missing, id+" for "+name)
+			}
+		}
+	}
+	return missing
+}
+
+func (s *Set) uncovered() []string {
 	covered := s.Invariants()
 	var missing []string
 	for _, id := range []string{"SEC-0001", "SEC-0002", "SEC-0003", "SEC-0004"} {
@@ -132,4 +173,14 @@ func (s *Set) Uncovered() []string {
 
 // Warnings returns what is allowed but probably not meant, such as a field that no contract has, sorted by place. The
 // caller owns the slice, not what it points to.
-func (s *Set) Warnings() []*caiov1.Fault { return slices.Clone(s.warnings) }
+func (s *Set) Warnings() []*caiov1.Fault {
+	warnings := slices.Clone(s.warnings)
+	for _, of := range s.tenants {
+		for _, w := range of.warnings {
+			if tenant, _, err := ofTenant(w.GetFile()); err == nil && tenant != "" {
+				warnings = append(warnings, w)
+			}
+		}
+	}
+	return warnings.sorted()
+}

@@ -13,6 +13,7 @@ import (
 // Differs judges candidates for req by x and by OPA, and tells in what x differs: "" in nothing, which is what always
 // holds. It takes as long as OPA takes. It fails as Route does, and says so where only one of the two fails.
 func (x *Index) Differs(ctx context.Context, req *caiov1.Request, candidates bitset.Set) (string, error) {
+	x = x.of(req)
 	judge := &Index{set: x.set, engine: OPA, facts: x.facts}
 	want, wantErr := judge.Route(ctx, req, candidates)
 	got, err := x.Route(ctx, req, candidates)
@@ -54,4 +55,10 @@ func (x *Index) Differs(ctx context.Context, req *caiov1.Request, candidates bit
 }
 
 // ByOPA returns x as OPA evaluates it.
-func (x *Index) ByOPA() *Index { return &Index{set: x.set, engine: OPA, facts: x.facts} }
+func (x *Index) ByOPA() *Index {
+	n := &Index{set: x.set, engine: OPA, facts: x.facts, tenants: make(map[string]*Index, len(x.tenants))}
+	for tenant, of := range x.tenants {
+		n.tenants[tenant] = of.ByOPA()
+	}
+	return n
+}

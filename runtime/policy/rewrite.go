@@ -59,6 +59,7 @@ func (b *builder) rewrite(c *ast.Compiler) *ast.Error {
 		if kind == "" || b.skip[name] {
 			continue
 		}
+		tenant, _, _ := ofTenant(name) // a file that is nobody's was a fault before
 		var added []*ast.Rule
 		for _, r := range m.Rules {
 			if !judges(r, word) {
@@ -69,7 +70,7 @@ func (b *builder) rewrite(c *ast.Compiler) *ast.Error {
 				added = append(added, alias(m, r, word))
 			}
 			o := &origin{
-				rule: Rule{Package: packageName(m.Package), Name: word, Kind: kind, File: clean(r.Location.File), Line: r.Location.Row},
+				rule: Rule{Package: packageName(m.Package), Name: word, Kind: kind, File: clean(r.Location.File), Line: r.Location.Row, Tenant: tenant},
 				pkg:  m.Package.Path,
 			}
 			o.rule.ID = authorID(r)

@@ -25,6 +25,7 @@ func (s *Set) Route(ctx context.Context, req *caiov1.Request, services []*Facts)
 	if len(services) == 0 {
 		return nil, nil
 	}
+	s = s.For(req.GetPrincipal().GetTenant())
 	request, err := valueOf(req, s.read.under("request").orNothing())
 	if err != nil {
 		return nil, err
@@ -83,6 +84,7 @@ func (s *Set) Check(ctx context.Context, req *caiov1.Request, service *Facts, re
 	if service == nil {
 		return nil, fmt.Errorf("check: the service has no facts")
 	}
+	s = s.For(req.GetPrincipal().GetTenant())
 	if s.check.all == nil {
 		return nil, nil
 	}

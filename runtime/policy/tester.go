@@ -49,6 +49,8 @@ type Coverage struct {
 	Percent float64            `json:"percent"` // of the lines that could be reached, 0..100
 	Files   map[string]float64 `json:"files"`
 	Missed  []string           `json:"missed"` // "file:line" or "file:line-line", sorted
+
+	reached, lines int
 }
 
 // Failed counts the tests that neither passed nor were skipped.
@@ -63,7 +65,7 @@ func (r *TestReport) Failed() int {
 }
 
 // Test runs the tests of fsys, every rule test_... of its files *_test.rego, with OPA's own runner. Policies mean in tests
-// exactly what they mean in Load. Cancelling ctx stops the run.
+// exactly what they mean in Load; those of a tenant run over its set. Cancelling ctx stops the run.
 //
 // The error is Faults when the policies or their tests do not compile.
 func Test(ctx context.Context, fsys fs.FS, opts TestOptions) (*TestReport, error) {
@@ -71,21 +73,48 @@ func Test(ctx context.Context, fsys fs.FS, opts TestOptions) (*TestReport, error
 	if err != nil {
 		return nil, err
 	}
-	modules, faults := t.parse(true)
-	documents, more := t.documents()
-	faults = append(faults, more...)
 	if _, err := regexp.Compile(opts.Run); err != nil {
 		return nil, fmt.Errorf("select tests: %w", err)
 	}
-	b := &builder{skip: make(map[string]bool, len(t.tests))}
-	for _, f := range t.tests {
+	report := &TestReport{}
+	if opts.Coverage {
+		report.Coverage = &Coverage{Files: make(map[string]float64), Missed: []string{}}
+	}
+	if err := t.test(ctx, opts, report); err != nil {
+		return nil, err
+	}
+	for _, name := range t.tested() {
+		err := t.of(name).test(ctx, opts, report)
+		var faults Faults
+		if errors.As(err, &faults) {
+			return nil, faults.under(name, true).sorted()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(report.Tests, func(a, b TestResult) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
+	report.Coverage.sort()
+	return report, nil
+}
+
+// test runs the tests of t that are no tenant's, and adds to report how they went.
+func (t *tree) test(ctx context.Context, opts TestOptions, report *TestReport) error {
+	modules, faults := t.parse(true)
+	documents, more := t.documents()
+	faults = append(faults, more...)
+	tests := everybodys(t.tests)
+	b := &builder{skip: make(map[string]bool, len(tests))}
+	for _, f := range tests {
 		b.skip[f.path] = true
 	}
 	// Once for the faults, as Load tells them; the runner compiles again for itself.
 	store := inmem.NewFromObject(documents)
 	_, more = compile(modules, store, b)
 	if faults = append(faults, more...); len(faults) > 0 {
-		return nil, faults.sorted()
+		return faults.sorted()
 	}
 	compiler := newCompiler().WithEnablePrintStatements(true).WithRewriteTestRules(true)
 	b.install(compiler)
@@ -106,31 +135,27 @@ func Test(ctx context.Context, fsys fs.FS, opts TestOptions) (*TestReport, error
 	}
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open policy data: %w", err)
+		return fmt.Errorf("open policy data: %w", err)
 	}
 	defer store.Abort(ctx, txn)
 	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
 		var list ast.Errors
 		if errors.As(err, &list) {
-			return nil, faultsOf("", err).sorted()
+			return faultsOf("", err).sorted()
 		}
-		return nil, fmt.Errorf("run policy tests: %w", err)
+		return fmt.Errorf("run policy tests: %w", err)
 	}
-	report := &TestReport{}
 	for r := range results {
 		report.Tests = append(report.Tests, resultOf(r))
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("run policy tests: %w", err)
+		return fmt.Errorf("run policy tests: %w", err)
 	}
-	slices.SortFunc(report.Tests, func(a, b TestResult) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
-	})
 	if covered != nil {
-		report.Coverage = coverage(covered, t, modules)
+		report.Coverage.add(covered, t, modules)
 	}
-	return report, nil
+	return nil
 }
 
 func resultOf(r *tester.Result) TestResult {
@@ -161,20 +186,22 @@ func failedAt(r *tester.Result) string {
 	return ""
 }
 
-func coverage(covered *cover.Cover, t *tree, modules map[string]*ast.Module) *Coverage {
+// add counts what covered saw of t's modules that are not counted yet: a tenant's tests are for its own.
+func (c *Coverage) add(covered *cover.Cover, t *tree, modules map[string]*ast.Module) {
 	own := make(map[string]*ast.Module, len(t.modules))
-	for _, f := range t.modules {
-		if m := modules[f.path]; m != nil {
-			own[f.path] = m
+	for _, f := range everybodys(t.modules) {
+		if _, counted := c.Files[f.path]; modules[f.path] != nil && !counted {
+			own[f.path] = modules[f.path]
 		}
 	}
 	report := covered.Report(own)
-	c := &Coverage{Percent: report.Coverage, Files: make(map[string]float64), Missed: []string{}}
 	for name, f := range report.Files {
 		if own[name] == nil {
 			continue
 		}
 		c.Files[name] = f.Coverage
+		c.reached += f.CoveredLines
+		c.lines += f.CoveredLines + f.NotCoveredLines
 		for _, r := range f.NotCovered {
 			place := fmt.Sprintf("%s:%d", name, r.Start.Row)
 			if r.End.Row > r.Start.Row {
@@ -183,7 +210,16 @@ func coverage(covered *cover.Cover, t *tree, modules map[string]*ast.Module) *Co
 			c.Missed = append(c.Missed, place)
 		}
 	}
+}
+
+// sort completes c; nil is complete.
+func (c *Coverage) sort() {
+	if c == nil {
+		return
+	}
+	if c.lines > 0 {
+		c.Percent = 100 * float64(c.reached) / float64(c.lines)
+	}
 	slices.Sort(c.Missed)
 	c.Missed = slices.Compact(c.Missed)
-	return c
 }

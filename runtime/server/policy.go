@@ -64,11 +64,13 @@ func (p *policies) Test(ctx context.Context, req *connect.Request[caiov1.PolicyS
 	return connect.NewResponse(response), nil
 }
 
-func (p *policies) List(context.Context, *connect.Request[caiov1.PolicyServiceListRequest]) (*connect.Response[caiov1.PolicyServiceListResponse], error) {
-	set := p.engine.Snapshot().Policies
+func (p *policies) List(ctx context.Context, _ *connect.Request[caiov1.PolicyServiceListRequest]) (*connect.Response[caiov1.PolicyServiceListResponse], error) {
+	set, caller := p.engine.Snapshot().Policies, callerOf(ctx).principal
 	response := &caiov1.PolicyServiceListResponse{Digest: set.Digest()}
 	for _, r := range set.Rules() {
-		response.Rules = append(response.Rules, r.Message())
+		if r.Tenant == "" || r.Tenant == caller.GetTenant() || platform(caller) {
+			response.Rules = append(response.Rules, r.Message())
+		}
 	}
 	return connect.NewResponse(response), nil
 }

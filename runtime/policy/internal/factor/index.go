@@ -62,15 +62,20 @@ type names struct {
 	known []map[string]int // by look
 }
 
-// New prepares p over services, by slot; nil is a free one. It lets other goroutines run as it goes.
-func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
+// New prepares p over services, by slot; nil is a free one. What like, nil or an index of the same services, knows of them
+// is taken from there. It lets other goroutines run as it goes.
+func New(p *Program, services []*ast.Term, oracle Oracle, like *Index) *Index {
 	x := &Index{
 		Program: p, rows: make([]*Row, len(services)), truth: make([]bitset.Set, len(p.tests)), wrong: make([]bitset.Set, len(p.tests)),
 		names: &names{known: make([]map[string]int, len(p.looks))},
 	}
-	m := p.newMachine()
+	m, of := p.newMachine(), x.alike(like, services)
 	for i := range p.tests {
-		x.truth[i] = bitset.Of(len(services))
+		if from := of.tests[i]; from >= 0 {
+			x.truth[i], x.wrong[i] = like.truth[from], like.wrong[from]
+		} else {
+			x.truth[i] = bitset.Of(len(services))
+		}
 	}
 	for slot, service := range services {
 		if service == nil {
@@ -79,7 +84,7 @@ func New(p *Program, services []*ast.Term, oracle Oracle) *Index {
 		if x.oddly(service) {
 			x.odd = x.odd.Add(slot)
 		}
-		x.rows[slot] = x.prepare(m, service, oracle, func(test int, holds, broken bool) {
+		x.rows[slot] = x.prepare(m, service, oracle, of.at(slot), func(test int, holds, broken bool) {
 			if holds {
 				x.truth[test] = x.truth[test].Add(slot)
 			}
@@ -121,7 +126,7 @@ func (x *Index) With(slot int, service *ast.Term, oracle Oracle) *Index {
 	}
 	m, _ := x.machines.Get().(*machine)
 	defer x.machines.Put(m)
-	n.rows[slot] = n.prepare(m, service, oracle, func(test int, holds, broken bool) {
+	n.rows[slot] = n.prepare(m, service, oracle, n.nothing().at(slot), func(test int, holds, broken bool) {
 		put(n.truth, test, holds)
 		put(n.wrong, test, broken)
 	})
@@ -137,12 +142,15 @@ func (x *Index) oddly(service *ast.Term) bool {
 	})
 }
 
-// prepare evaluates everything that depends on service alone.
-func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(test int, holds, broken bool)) *Row {
+// prepare evaluates everything that depends on service alone and is not known.
+func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, known knownRow, put func(test int, holds, broken bool)) *Row {
 	m.asked, m.steps = nil, 0
 	m.serve(service, nil)
 	row := &Row{Service: service, values: make([]value, len(x.columns)), looks: make([]int, len(x.looks))}
 	for i, t := range x.tests {
+		if known.tests[i] >= 0 {
+			continue
+		}
 		m.broken = false
 		var holds, broken bool
 		if t.node != nil {
@@ -154,11 +162,19 @@ func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, put func(t
 		put(i, holds && !broken, broken)
 	}
 	for i, n := range x.columns {
+		if from := known.columns[i]; from >= 0 {
+			row.values[i] = known.row.values[from]
+			continue
+		}
 		m.broken = false
 		row.values[i] = m.look(n)
 		row.values[i].broken = m.broken
 	}
 	for i := range x.looks {
+		if from := known.looks[i]; from >= 0 {
+			row.looks[i] = known.row.looks[from]
+			continue
+		}
 		row.looks[i] = x.names.of(i, x.looks[i].of(row))
 	}
 	return row

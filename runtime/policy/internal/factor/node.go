@@ -1,6 +1,7 @@
 package factor
 
 import (
+	"crypto/sha256"
 	"strconv"
 	"strings"
 
@@ -61,6 +62,7 @@ type node struct {
 	fail  *ast.Term // document: the default
 	fn    builtin
 
+	id     string // of all that makes it: equal in every program that has a node like it
 	fixed  *value // constant, and whatever else hangs on nothing
 	deps   dependence
 	errs   bool // evaluating it can go wrong, as opposed to being undefined
@@ -128,28 +130,28 @@ func (s sign) holds(order int) bool {
 
 // nodes makes every node once.
 type nodes struct {
-	known map[string]*node
-	names map[*node]string
+	known map[string]*node // by id
 	all   []*node
 }
 
-func newNodes() *nodes { return &nodes{known: map[string]*node{}, names: map[*node]string{}} }
+func newNodes() *nodes { return &nodes{known: map[string]*node{}} }
 
 // the returns the node that is like n: n itself the first time.
 func (ns *nodes) the(n node) *node {
-	key := ns.key(&n)
-	if known := ns.known[key]; known != nil {
+	sum := sha256.Sum256([]byte(n.key()))
+	n.id = string(sum[:16])
+	if known := ns.known[n.id]; known != nil {
 		return known
 	}
 	n.place, n.cell, n.column = -1, -1, -1
 	made := &n
-	ns.known[key], ns.names[made] = made, strconv.Itoa(len(ns.all))
+	ns.known[n.id] = made
 	ns.all = append(ns.all, made)
 	return made
 }
 
 // key writes what tells n from other nodes.
-func (ns *nodes) key(n *node) string {
+func (n *node) key() string {
 	var b strings.Builder
 	b.WriteString(strconv.Itoa(int(n.kind)))
 	word := func(s string) { b.WriteByte(' '); b.WriteString(s) }
@@ -168,16 +170,16 @@ func (ns *nodes) key(n *node) string {
 		word(n.fn.name)
 	}
 	for _, a := range n.args {
-		word(ns.names[a])
+		word(a.id)
 	}
 	if n.body != nil {
-		ns.bodyKey(&b, n.body)
+		n.body.key(&b)
 	}
 	for _, alt := range n.alts {
 		for _, branch := range alt {
 			b.WriteString(" <")
-			ns.bodyKey(&b, branch.body)
-			word(ns.names[branch.value])
+			branch.body.key(&b)
+			word(branch.value.id)
 			b.WriteByte('>')
 		}
 		b.WriteByte('|')
@@ -188,14 +190,14 @@ func (ns *nodes) key(n *node) string {
 	return b.String()
 }
 
-func (ns *nodes) bodyKey(b *strings.Builder, body *body) {
+func (body *body) key(b *strings.Builder) {
 	b.WriteString(" {")
 	for _, s := range body.steps {
 		if s.over != nil {
-			b.WriteString(" over " + ns.names[s.over] + " " + strconv.Itoa(s.key) + " " + strconv.Itoa(s.value))
+			b.WriteString(" over " + s.over.id + " " + strconv.Itoa(s.key) + " " + strconv.Itoa(s.value))
 			continue
 		}
-		b.WriteString(" " + ns.names[s.test])
+		b.WriteString(" " + s.test.id)
 	}
 	b.WriteByte('}')
 }

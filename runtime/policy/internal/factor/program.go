@@ -147,6 +147,9 @@ func (p *Program) lay(ns *nodes) {
 		}
 		p.reason(r, seen, looks)
 	}
+	for i := range p.looks {
+		p.looks[i].name(p.columns)
+	}
 }
 
 // question numbers what is asked of both, so that equal conditions of several rules are one.
@@ -254,6 +257,7 @@ func (p *Program) fix(ns *nodes) {
 
 // A look is all that a condition sees of a service: two services that look alike get one answer.
 type look struct {
+	id      string // of all that makes it, as a node's
 	columns []int
 	paths   [][]string // of an opaque condition
 }

@@ -24,7 +24,8 @@ const (
 )
 
 // PolicyFile is one file of a policy set: Rego, a test (*_test.rego), or data (data.json, data.yaml, data.yml). The files
-// of a set have at most 2 MiB together.
+// of a set have at most 2 MiB together. What lies below tenants/NAME is that tenant's: laid over the others, a file for a
+// file of the same path, it judges those whom the tenant sends.
 type PolicyFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Relative to the set's root, with slashes, without "." and "..".
@@ -97,7 +98,9 @@ type PolicyRule struct {
 	// "routing", "security", "guarantee".
 	Kind string `protobuf:"bytes,7,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Invariant that it stands for, such as "SEC-0002". Empty: none.
-	Invariant     string `protobuf:"bytes,8,opt,name=invariant,proto3" json:"invariant,omitempty"`
+	Invariant string `protobuf:"bytes,8,opt,name=invariant,proto3" json:"invariant,omitempty"`
+	// Whose rule it is. Empty: everybody's.
+	Tenant        string `protobuf:"bytes,9,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +191,13 @@ func (x *PolicyRule) GetInvariant() string {
 	return ""
 }
 
+func (x *PolicyRule) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 // PolicyServiceCheckRequest brings a policy set.
 type PolicyServiceCheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -247,7 +257,8 @@ type PolicyServiceCheckResponse struct {
 	Rules []*PolicyRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
 	// sha256 of the set, tests left out, in hex; empty if it does not compile.
 	Digest string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Those of SEC-0001 to SEC-0004 that no rule stands for: such a set is not brought into force.
+	// Those of SEC-0001 to SEC-0004 that no rule stands for, and those that the set of a tenant lacks, such as "SEC-0003 for
+	// acme": such a set is not brought into force.
 	Uncovered []string `protobuf:"bytes,6,rep,name=uncovered,proto3" json:"uncovered,omitempty"`
 	// How each body of a deny rule is evaluated, sorted by file and line; empty if it does not compile.
 	Plan          []*PolicyWay `protobuf:"bytes,7,rep,name=plan,proto3" json:"plan,omitempty"`
@@ -3123,7 +3134,7 @@ const file_caio_v1_policy_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12$\n" +
 	"\acontent\x18\x02 \x01(\fB\n" +
-	"\xbaH\az\x05\x18\x80\x80\x80\x01R\acontent\"\xbe\x01\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\x01R\acontent\"\xd6\x01\n" +
 	"\n" +
 	"PolicyRule\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
@@ -3133,7 +3144,8 @@ const file_caio_v1_policy_proto_rawDesc = "" +
 	"\x04file\x18\x05 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x06 \x01(\x05R\x04line\x12\x12\n" +
 	"\x04kind\x18\a \x01(\tR\x04kind\x12\x1c\n" +
-	"\tinvariant\x18\b \x01(\tR\tinvariant\"S\n" +
+	"\tinvariant\x18\b \x01(\tR\tinvariant\x12\x16\n" +
+	"\x06tenant\x18\t \x01(\tR\x06tenant\"S\n" +
 	"\x19PolicyServiceCheckRequest\x126\n" +
 	"\x05files\x18\x01 \x03(\v2\x13.caio.v1.PolicyFileB\v\xbaH\b\x92\x01\x05\b\x01\x10\xd0\x0fR\x05files\"\x8f\x02\n" +
 	"\x1aPolicyServiceCheckResponse\x12\x14\n" +

@@ -69,7 +69,7 @@ type PolicyServiceClient interface {
 	Check(context.Context, *connect.Request[v1.PolicyServiceCheckRequest]) (*connect.Response[v1.PolicyServiceCheckResponse], error)
 	// Test runs the tests of a policy set. INVALID_POLICY if it does not compile.
 	Test(context.Context, *connect.Request[v1.PolicyServiceTestRequest]) (*connect.Response[v1.PolicyServiceTestResponse], error)
-	// List returns the rules in force, sorted by file and line.
+	// List returns the rules in force, sorted by file and line: to principals of a tenant those of no other tenant.
 	List(context.Context, *connect.Request[v1.PolicyServiceListRequest]) (*connect.Response[v1.PolicyServiceListResponse], error)
 	// Explain judges services again by the rules in force and tells how each rule came to its answer. TRACE_NOT_FOUND,
 	// SERVICE_NOT_FOUND.
@@ -272,7 +272,7 @@ type PolicyServiceHandler interface {
 	Check(context.Context, *connect.Request[v1.PolicyServiceCheckRequest]) (*connect.Response[v1.PolicyServiceCheckResponse], error)
 	// Test runs the tests of a policy set. INVALID_POLICY if it does not compile.
 	Test(context.Context, *connect.Request[v1.PolicyServiceTestRequest]) (*connect.Response[v1.PolicyServiceTestResponse], error)
-	// List returns the rules in force, sorted by file and line.
+	// List returns the rules in force, sorted by file and line: to principals of a tenant those of no other tenant.
 	List(context.Context, *connect.Request[v1.PolicyServiceListRequest]) (*connect.Response[v1.PolicyServiceListResponse], error)
 	// Explain judges services again by the rules in force and tells how each rule came to its answer. TRACE_NOT_FOUND,
 	// SERVICE_NOT_FOUND.
