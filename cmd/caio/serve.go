@@ -83,7 +83,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.Float64Var(&o.checkShare, "check-share", engine.DefaultCheckShare, "share of decisions, 0 to 1, whose policies OPA judges again in the background")
+	f.Float64Var(&o.checkShare, "check-share", engine.DefaultCheckShare, "share of decisions, 0 to 1, whose policies OPA judges again in the background, as far as a twentieth of a processor goes")
 	o.policies = addPolicySources(cmd)
 	o.engine = addEngine(cmd)
 	return cmd

@@ -46,7 +46,12 @@ func NewIndex(set *Set, engine Engine, services []*Facts, like *Index) (*Index, 
 	if engine != OPA && engine != Factored {
 		return nil, fmt.Errorf("engine %q: there are %q and %q", engine, Factored, OPA)
 	}
-	x := &Index{set: set, facts: slices.Clone(services), engine: engine, made: &made{}, tenants: make(map[string]*Index, len(set.tenants))}
+	return newIndex(set, engine, slices.Clone(services), like), nil
+}
+
+// newIndex keeps services.
+func newIndex(set *Set, engine Engine, services []*Facts, like *Index) *Index {
+	x := &Index{set: set, facts: services, engine: engine, made: &made{}, tenants: make(map[string]*Index, len(set.tenants))}
 	if engine == Factored {
 		terms := make([]*ast.Term, len(services))
 		for slot, f := range services {
@@ -63,33 +68,33 @@ func NewIndex(set *Set, engine Engine, services []*Facts, like *Index) (*Index, 
 		x.x = factor.New(set.factored().program, terms, o, known)
 	}
 	for tenant, of := range set.tenants {
-		var err error
-		if x.tenants[tenant], err = NewIndex(of, engine, services, x); err != nil {
-			return nil, err
-		}
+		x.tenants[tenant] = newIndex(of, engine, services, x)
 	}
-	return x, nil
+	return x
 }
 
 // With returns the index in which service stands at slot; nil: nobody does.
 func (x *Index) With(slot int, service *Facts) *Index {
-	n := &Index{
-		set: x.set, engine: x.engine, made: x.made, facts: make([]*Facts, max(len(x.facts), slot+1)),
-		tenants: make(map[string]*Index, len(x.tenants)),
-	}
-	copy(n.facts, x.facts)
-	n.facts[slot] = service
+	all := make([]*Facts, max(len(x.facts), slot+1))
+	copy(all, x.facts)
+	all[slot] = service
+	return x.with(slot, all)
+}
+
+// with returns the index over services, which differ from x's at slot.
+func (x *Index) with(slot int, services []*Facts) *Index {
+	n := &Index{set: x.set, engine: x.engine, made: x.made, facts: services, tenants: make(map[string]*Index, len(x.tenants))}
 	if x.x != nil {
 		var term *ast.Term
-		if service != nil {
-			term = service.service
+		if services[slot] != nil {
+			term = services[slot].service
 		}
 		o := &oracle{set: x.set, ctx: context.Background()}
 		defer o.close()
 		n.x = x.x.With(slot, term, o)
 	}
 	for tenant, of := range x.tenants {
-		n.tenants[tenant] = of.With(slot, service)
+		n.tenants[tenant] = of.with(slot, services)
 	}
 	return n
 }

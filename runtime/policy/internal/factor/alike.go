@@ -13,6 +13,7 @@ import (
 type alike struct {
 	from                  *Index // nil: nothing is there
 	tests, columns, looks []int
+	whole                 bool // all columns and looks are there, under the same numbers
 }
 
 // A knownRow is what alike knows of one service.
@@ -50,6 +51,12 @@ func (x *Index) alike(like *Index, services []*ast.Term) *alike {
 	match(a.tests, x.tests, like.tests, test)
 	match(a.columns, x.columns, like.columns, func(n *node) string { return n.id })
 	match(a.looks, x.looks, like.looks, func(l look) string { return l.id })
+	a.whole = len(x.columns) == len(like.columns) && len(x.looks) == len(like.looks)
+	for _, at := range [][]int{a.columns, a.looks} {
+		for i, from := range at {
+			a.whole = a.whole && i == from
+		}
+	}
 	like.names.mu.Lock()
 	defer like.names.mu.Unlock()
 	for i, from := range a.looks {

@@ -146,7 +146,12 @@ func (x *Index) oddly(service *ast.Term) bool {
 func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, known knownRow, put func(test int, holds, broken bool)) *Row {
 	m.asked, m.steps = nil, 0
 	m.serve(service, nil)
-	row := &Row{Service: service, values: make([]value, len(x.columns)), looks: make([]int, len(x.looks))}
+	row := &Row{Service: service}
+	if known.whole {
+		row.values, row.looks = known.row.values, known.row.looks
+	} else {
+		row.values, row.looks = make([]value, len(x.columns)), make([]int, len(x.looks))
+	}
 	for i, t := range x.tests {
 		if known.tests[i] >= 0 {
 			continue
@@ -160,6 +165,9 @@ func (x *Index) prepare(m *machine, service *ast.Term, oracle Oracle, known know
 			holds, broken = oracle.Ask(t.ask, service)
 		}
 		put(i, holds && !broken, broken)
+	}
+	if known.whole {
+		return row
 	}
 	for i, n := range x.columns {
 		if from := known.columns[i]; from >= 0 {
