@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -173,6 +174,11 @@ func invent(seed uint64) *invention {
 	}
 	for range inventedRequests {
 		v.requests = append(v.requests, inventRequest(random))
+	}
+	// In some the last module is of the tenant alone that the first request comes from.
+	last, tenant := v.modules[len(v.modules)-1], v.requests[0].GetPrincipal().GetTenant()
+	if random.IntN(3) == 0 && fs.ValidPath(tenant) && !strings.ContainsAny(tenant, "/.") {
+		last.path = "tenants/" + tenant + "/" + last.path
 	}
 	return v
 }
