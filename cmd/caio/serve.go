@@ -89,9 +89,9 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	return cmd
 }
 
-// gcPercent is how much a server's heap may grow, in percent of what lives, before the next collection. Most of it lives as long as the server:
-// contracts, policies, adapters. Each collection reads all of that and holds up the requests that come meanwhile; at
-// three times Go's 100 there are a third as many. GOGC and GOMEMLIMIT say otherwise.
+// gcPercent is how much a server's heap may grow, in percent of what lives, before the next collection. Most of it lives
+// as long as the server: contracts, policies, adapters. Each collection reads all of that and holds up the requests that
+// come meanwhile; at three times Go's 100 there are a third as many. GOGC and GOMEMLIMIT say otherwise.
 const gcPercent = 300
 
 func newLogger(w io.Writer, level string) (*slog.Logger, error) {

@@ -9,9 +9,10 @@ import (
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// A stored trace, in memory or of a release before there were files for them where Badger has its key, is: version 1 (one byte); sequence and time (eight bytes each, as in keys); sha256 of the body (32
+// A stored trace is: version 1 (one byte); sequence and time (eight bytes each, as in keys); sha256 of the body (32
 // bytes); trace id, tenant, status (each its length as uvarint, and its bytes); number of services (uvarint) and each
-// service; the body, to the end.
+// service; the body, to the end. It lies in a file of traces, and where there is none (in memory, and in what releases
+// before there were such files wrote) under its key itself.
 const recordVersion = 1
 
 func appendRecord(b []byte, r *trace.Record) []byte {

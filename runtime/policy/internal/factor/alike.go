@@ -37,7 +37,10 @@ func (x *Index) nothing() *alike {
 
 // alike finds what like knows of services, and takes over how it numbers looks.
 func (x *Index) alike(like *Index, services []*ast.Term) *alike {
-	if like == nil || !slices.EqualFunc(like.rows, services, func(r *Row, s *ast.Term) bool { return r == nil && s == nil || r != nil && r.Service == s }) {
+	same := func(r *Row, service *ast.Term) bool {
+		return r == nil && service == nil || r != nil && r.Service == service
+	}
+	if like == nil || !slices.EqualFunc(like.rows, services, same) {
 		return x.nothing()
 	}
 	a := &alike{from: like, tests: make([]int, len(x.tests)), columns: make([]int, len(x.columns)), looks: make([]int, len(x.looks))}
