@@ -57,7 +57,7 @@ check: build ## what CI runs beside the tests: lint, generated code is current, 
 	bin/tour -caio bin/caio -once -data "$$(mktemp -d)"
 
 race: adapters ## run all tests under the race detector
-	@for m in $(MODULES); do (cd $$m && $(GO) test -race ./...) || exit 1; done
+	@for m in $(MODULES); do (cd $$m && $(GO) test -race -timeout 30m ./...) || exit 1; done
 
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
