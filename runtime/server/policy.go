@@ -94,6 +94,11 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 		question.Request = past.GetRequest()
 	} else if question.Request.GetPrincipal() == nil {
 		question.Request.Principal = caller
+	} else if tenant := question.Request.GetPrincipal().GetTenant(); tenant != "" && !owns(caller, tenant) {
+		// A tenant may have rules of its own, and they are nobody else's to read.
+		return nil, newError(codePermissionDenied, stagePolicy,
+			"the request's principal belongs to "+quote(tenant)+"; the caller belongs to "+orNobody(caller.GetTenant()),
+			"leave the principal's tenant out, or name your own")
 	}
 	response, err := p.engine.Explain(ctx, caller, question)
 	if err != nil {
@@ -103,6 +108,14 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 		response.Notes = append(since(past, response), response.Notes...)
 	}
 	return connect.NewResponse(response), nil
+}
+
+// orNobody names the tenant that a caller belongs to.
+func orNobody(tenant string) string {
+	if tenant == "" {
+		return "no tenant"
+	}
+	return quote(tenant)
 }
 
 // ofSteps says that the trace of a workflow has no decision of its own, and where its steps' are.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,9 +110,8 @@ func TestARequestIsExplainedForWhoAsks(t *testing.T) {
 		token   string
 		want    string
 	}{
-		"its own services":       {detection(), h.keys.token(t, "acme", "operator"), "hers:eligible"},
-		"not for another tenant": {request, h.keys.token(t, "acme", "operator"), ""},
-		"the platform":           {request, h.keys.token(t, "", "operator"), "his:eligible"},
+		"its own services": {detection(), h.keys.token(t, "acme", "operator"), "hers:eligible"},
+		"the platform":     {request, h.keys.token(t, "", "operator"), "his:eligible"},
 	} {
 		response, err := h.api(c.token).policies.Explain(t.Context(), connect.NewRequest(&caiov1.PolicyServiceExplainRequest{
 			Subject: &caiov1.PolicyServiceExplainRequest_Request{Request: c.request}, Rule: "SEC-0004",
@@ -124,6 +124,46 @@ func TestARequestIsExplainedForWhoAsks(t *testing.T) {
 			if len(e.GetRules()) != 2 {
 				t.Errorf("%s: %d rules of two", name, len(e.GetRules()))
 			}
+		}
+	}
+}
+
+// TestRulesOfATenantAreNobodyElsesToRead: neither listed, nor told of by explaining a request in its name.
+func TestRulesOfATenantAreNobodyElsesToRead(t *testing.T) {
+	h := newHouse(t, setup{contracts: []string{service("all", "")}, rego: map[string]string{
+		"tenants/umbrella/routing/secret.rego": "package caio.routing.secret\n\ndeny contains \"secret\" if input.service.name != \"\"\n",
+	}})
+	explain := func(token, tenant string) (string, error) {
+		request := detection()
+		request.Principal = &caiov1.Principal{Subject: "x", Tenant: tenant, Roles: []string{"user"}, Authenticated: true}
+		response, err := h.api(token).policies.Explain(t.Context(), connect.NewRequest(&caiov1.PolicyServiceExplainRequest{
+			Subject: &caiov1.PolicyServiceExplainRequest_Request{Request: request},
+		}))
+		if err != nil {
+			return "", err
+		}
+		return outcomes(response.Msg), nil
+	}
+	const refused = "all:rule caio.routing.secret.deny"
+	for name, c := range map[string]struct{ caller, tenant, want string }{
+		"its own":              {"umbrella", "umbrella", refused},
+		"the platform":         {"", "umbrella", refused},
+		"another's":            {"acme", "umbrella", "denied"},
+		"everybody's":          {"acme", "", "all:eligible"},
+		"another tenant's own": {"acme", "acme", "all:eligible"},
+	} {
+		got, err := explain(h.keys.token(t, c.caller, "auditor"), c.tenant)
+		if connect.CodeOf(err) == connect.CodePermissionDenied && err != nil {
+			got, err = "denied", nil
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: told %q, %v; want %q", name, got, err, c.want)
+		}
+		response, err := h.api(h.keys.token(t, c.caller, "auditor")).policies.List(t.Context(), connect.NewRequest(&caiov1.PolicyServiceListRequest{}))
+		must(t, err)
+		listed := slices.ContainsFunc(response.Msg.GetRules(), func(r *caiov1.PolicyRule) bool { return r.GetTenant() == "umbrella" })
+		if listed != (c.caller != "acme") {
+			t.Errorf("%s: umbrella's rules are listed to %q: %v", name, c.caller, listed)
 		}
 	}
 }

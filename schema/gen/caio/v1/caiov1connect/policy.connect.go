@@ -72,7 +72,7 @@ type PolicyServiceClient interface {
 	// List returns the rules in force, sorted by file and line: to principals of a tenant those of no other tenant.
 	List(context.Context, *connect.Request[v1.PolicyServiceListRequest]) (*connect.Response[v1.PolicyServiceListResponse], error)
 	// Explain judges services again by the rules in force and tells how each rule came to its answer. TRACE_NOT_FOUND,
-	// SERVICE_NOT_FOUND.
+	// SERVICE_NOT_FOUND; PERMISSION_DENIED for a request in the name of another tenant than the caller's.
 	Explain(context.Context, *connect.Request[v1.PolicyServiceExplainRequest]) (*connect.Response[v1.PolicyServiceExplainResponse], error)
 	// WhatIf decides stored requests anew, by the rules in force and by the set that is sent, with the registry as it is
 	// now, and sends those whose outcome differs, progress in between, and the summary last. Callers see the traces that
@@ -275,7 +275,7 @@ type PolicyServiceHandler interface {
 	// List returns the rules in force, sorted by file and line: to principals of a tenant those of no other tenant.
 	List(context.Context, *connect.Request[v1.PolicyServiceListRequest]) (*connect.Response[v1.PolicyServiceListResponse], error)
 	// Explain judges services again by the rules in force and tells how each rule came to its answer. TRACE_NOT_FOUND,
-	// SERVICE_NOT_FOUND.
+	// SERVICE_NOT_FOUND; PERMISSION_DENIED for a request in the name of another tenant than the caller's.
 	Explain(context.Context, *connect.Request[v1.PolicyServiceExplainRequest]) (*connect.Response[v1.PolicyServiceExplainResponse], error)
 	// WhatIf decides stored requests anew, by the rules in force and by the set that is sent, with the registry as it is
 	// now, and sends those whose outcome differs, progress in between, and the summary last. Callers see the traces that
