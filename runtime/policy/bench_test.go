@@ -2,8 +2,12 @@ package policy
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/smarthausgroup/caio/policies"
 )
 
 // templates are rules as people write them: a condition on the request, a demand on the service.
@@ -121,5 +125,48 @@ func BenchmarkNewFacts(b *testing.B) {
 		if _, err := NewFacts(raw); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkTenants tells what tenants with a rule of their own cost at 10,000 services: to compile, to prepare, in memory,
+// and when a service is registered.
+func BenchmarkTenants(b *testing.B) {
+	services := make([]*Facts, 10_000)
+	for i := range services {
+		services[i] = facts(b, fmt.Sprintf(`{"name": "s%d", "cost": {"per_request": %d}, "privacy": {"region": "eu"}}`, i, i))
+	}
+	heap := func() float64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / 1e6
+	}
+	for _, n := range []int{0, 10, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var pairs []string
+			for i := range n {
+				pairs = append(pairs, fmt.Sprintf("tenants/t%d/routing/x.rego", i),
+					fmt.Sprintf("package caio.routing.x\n\ndeny contains \"x%d\" if input.service.name == \"x\"\n", i))
+			}
+			before, began := heap(), time.Now()
+			set, err := Load(policies.Overlay(policies.FS(), files(pairs...)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			load := time.Since(began)
+			loaded, began := heap(), time.Now()
+			x, err := NewIndex(set, Factored, services, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			prepare, prepared := time.Since(began), heap()
+			for b.Loop() {
+				x.With(5, services[6])
+			}
+			b.ReportMetric(float64(load.Milliseconds()), "load-ms")
+			b.ReportMetric(float64(prepare.Milliseconds()), "index-ms")
+			b.ReportMetric(loaded-before, "set-MB")
+			b.ReportMetric(prepared-loaded, "index-MB")
+		})
 	}
 }
