@@ -17,6 +17,7 @@ var floors = []struct{ room, may, reason string }{
 	{"policies", "", "authored files, embedded; no code but the overlay"},
 	{"sdk/service", "", "service authors must not drag the house in"},
 	{"runtime/internal/bitset", "", "sets of slots: what the rooms hand one another when they speak of many services"},
+	{"runtime/tree", "", "whoever verifies the log needs nothing else; knows neither traces nor files"},
 	{"runtime/internal/wire", "", "writes protobuf; knows none of the messages"},
 	{"runtime/contract", "runtime/internal/bitset schema schema/gen/caio/v1", "a column: CUE and the registry, no other room"},
 	{"runtime/policy/internal/factor", "runtime/internal/bitset", "takes rules apart; knows terms, not messages"},
@@ -25,7 +26,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/adapter/internal/meter", "", "rewrites modules; knows nothing of who runs them"},
 	{"runtime/adapter/internal/asm", "", "assembles guests for tests"},
 	{"runtime/proof", "runtime/internal/wire schema schema/gen/caio/v1", "a column: whoever verifies a proof needs nothing else"},
-	{"runtime/trace", "schema schema/gen/caio/v1", "a column: the log knows its storage as an interface"},
+	{"runtime/trace", "runtime/tree schema schema/gen/caio/v1", "a column: the log knows its storage as an interface"},
 	{"runtime/trace/tracetest", "runtime/trace schema/gen/caio/v1", "conformance test of a trace storage"},
 	{"runtime/identity", "schema schema/gen/caio/v1", "a column: who is calling"},
 	{"runtime/field", "", "a column: the mathematics of fields, numbers in and numbers out"},
@@ -50,6 +51,7 @@ var engines = []struct{ library, room string }{
 	{"github.com/dgraph-io/badger/", "runtime/store"},
 	{"github.com/go-jose/", "runtime/identity"},
 	{"gonum.org/", "runtime/field"},
+	{"golang.org/x/mod/", "runtime/tree"},
 	{"github.com/failsafe-go/", "runtime/gateway"},
 }
 

@@ -11,10 +11,15 @@ import (
 	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
+	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
 )
 
 // traces serves caio.v1.TraceService.
-type traces struct{ log *trace.Log }
+type traces struct {
+	caiov1connect.UnimplementedTraceServiceHandler // Watch, Bundle, Erase
+
+	log *trace.Log
+}
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
 	id := req.Msg.GetTraceId()

@@ -50,7 +50,9 @@ type Decision struct {
 	// asked to be listed.
 	Unlisted int32 `protobuf:"varint,11,opt,name=unlisted,proto3" json:"unlisted,omitempty"`
 	// What was read off the request's fields. Absent: it brings none.
-	Field         *FieldReading `protobuf:"bytes,12,opt,name=field,proto3" json:"field,omitempty"`
+	Field *FieldReading `protobuf:"bytes,12,opt,name=field,proto3" json:"field,omitempty"`
+	// Every service was asked to be listed.
+	ListAll       bool `protobuf:"varint,13,opt,name=list_all,json=listAll,proto3" json:"list_all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,6 +169,13 @@ func (x *Decision) GetField() *FieldReading {
 		return x.Field
 	}
 	return nil
+}
+
+func (x *Decision) GetListAll() bool {
+	if x != nil {
+		return x.ListAll
+	}
+	return false
 }
 
 // Candidate is one service that was considered.
@@ -591,7 +600,7 @@ func (x *Proof) GetValid() bool {
 // Inputs names everything that decided, as sha256 in hex. Empty: it had no part.
 type Inputs struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The request as judged, payload included.
+	// The request as it is recorded: with a digest in place of its payload.
 	Request string `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	// The registry's snapshot.
 	Registry string `protobuf:"bytes,2,opt,name=registry,proto3" json:"registry,omitempty"`
@@ -768,7 +777,7 @@ var File_caio_v1_decision_proto protoreflect.FileDescriptor
 
 const file_caio_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x16caio/v1/decision.proto\x12\acaio.v1\x1a\x16caio/v1/contract.proto\x1a\x13caio/v1/field.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x89\x05\n" +
+	"\x16caio/v1/decision.proto\x12\acaio.v1\x1a\x16caio/v1/contract.proto\x1a\x13caio/v1/field.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa4\x05\n" +
 	"\bDecision\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x122\n" +
@@ -787,7 +796,8 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\fcoefficients\x18\n" +
 	" \x03(\v2#.caio.v1.Decision.CoefficientsEntryR\fcoefficients\x12\x1a\n" +
 	"\bunlisted\x18\v \x01(\x05R\bunlisted\x12+\n" +
-	"\x05field\x18\f \x01(\v2\x15.caio.v1.FieldReadingR\x05field\x1aQ\n" +
+	"\x05field\x18\f \x01(\v2\x15.caio.v1.FieldReadingR\x05field\x12\x19\n" +
+	"\blist_all\x18\r \x01(\bR\alistAll\x1aQ\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.caio.v1.GuaranteeR\x05value:\x028\x01\x1a?\n" +

@@ -30,7 +30,10 @@ type OrchestrateRequest struct {
 	// Breaks ties among candidates of equal score.
 	Seed uint64 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Return the whole decision in the answer, too.
-	Explain       bool `protobuf:"varint,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain bool `protobuf:"varint,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	// When the answer comes: "queued" (as soon as the trace has its place in the bounded queue to the disk; the default),
+	// "durable" (once it is on disk), "none" (no trace is kept; only where the server allows it).
+	Durability    string `protobuf:"bytes,4,opt,name=durability,proto3" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,6 +87,13 @@ func (x *OrchestrateRequest) GetExplain() bool {
 		return x.Explain
 	}
 	return false
+}
+
+func (x *OrchestrateRequest) GetDurability() string {
+	if x != nil {
+		return x.Durability
+	}
+	return ""
 }
 
 // OrchestrateResponse is the answer.
@@ -194,7 +204,10 @@ type OrchestrateStreamRequest struct {
 	// Breaks ties among candidates of equal score.
 	Seed uint64 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Return the whole decision in the last message, too.
-	Explain       bool `protobuf:"varint,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain bool `protobuf:"varint,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	// When the answer comes: "queued" (as soon as the trace has its place in the bounded queue to the disk; the default),
+	// "durable" (once it is on disk), "none" (no trace is kept; only where the server allows it).
+	Durability    string `protobuf:"bytes,4,opt,name=durability,proto3" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -248,6 +261,13 @@ func (x *OrchestrateStreamRequest) GetExplain() bool {
 		return x.Explain
 	}
 	return false
+}
+
+func (x *OrchestrateStreamRequest) GetDurability() string {
+	if x != nil {
+		return x.Durability
+	}
+	return ""
 }
 
 // OrchestrateStreamResponse is one message of the stream: first any number of deltas, last the response.
@@ -345,7 +365,10 @@ type DecideRequest struct {
 	// Breaks ties among candidates of equal score.
 	Seed uint64 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
 	// List every service of the registry among the candidates, those that offer nothing of what is asked included.
-	ListAll       bool `protobuf:"varint,3,opt,name=list_all,json=listAll,proto3" json:"list_all,omitempty"`
+	ListAll bool `protobuf:"varint,3,opt,name=list_all,json=listAll,proto3" json:"list_all,omitempty"`
+	// When the answer comes: "queued" (as soon as the trace has its place in the bounded queue to the disk; the default),
+	// "durable" (once it is on disk), "none" (no trace is kept; only where the server allows it).
+	Durability    string `protobuf:"bytes,4,opt,name=durability,proto3" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,6 +422,13 @@ func (x *DecideRequest) GetListAll() bool {
 		return x.ListAll
 	}
 	return false
+}
+
+func (x *DecideRequest) GetDurability() string {
+	if x != nil {
+		return x.Durability
+	}
+	return ""
 }
 
 // DecideResponse is the decision.
@@ -460,11 +490,14 @@ var File_caio_v1_orchestrator_proto protoreflect.FileDescriptor
 
 const file_caio_v1_orchestrator_proto_rawDesc = "" +
 	"\n" +
-	"\x1acaio/v1/orchestrator.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x14caio/v1/result.proto\x1a\x13caio/v1/trace.proto\"v\n" +
+	"\x1acaio/v1/orchestrator.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x14caio/v1/result.proto\x1a\x13caio/v1/trace.proto\"\xb6\x01\n" +
 	"\x12OrchestrateRequest\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x10.caio.v1.RequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x18\n" +
-	"\aexplain\x18\x03 \x01(\bR\aexplain\"\x88\x02\n" +
+	"\aexplain\x18\x03 \x01(\bR\aexplain\x12>\n" +
+	"\n" +
+	"durability\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x04noneR\x06queuedR\adurableR\n" +
+	"durability\"\x88\x02\n" +
 	"\x13OrchestrateResponse\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x1d\n" +
 	"\n" +
@@ -474,19 +507,25 @@ const file_caio_v1_orchestrator_proto_rawDesc = "" +
 	"\battempts\x18\x05 \x03(\v2\x10.caio.v1.AttemptR\battempts\x12\x1f\n" +
 	"\vduration_ms\x18\x06 \x01(\x01R\n" +
 	"durationMs\x12-\n" +
-	"\bdecision\x18\a \x01(\v2\x11.caio.v1.DecisionR\bdecision\"|\n" +
+	"\bdecision\x18\a \x01(\v2\x11.caio.v1.DecisionR\bdecision\"\xbc\x01\n" +
 	"\x18OrchestrateStreamRequest\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x10.caio.v1.RequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x18\n" +
-	"\aexplain\x18\x03 \x01(\bR\aexplain\"\x88\x01\n" +
+	"\aexplain\x18\x03 \x01(\bR\aexplain\x12>\n" +
+	"\n" +
+	"durability\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x04noneR\x06queuedR\adurableR\n" +
+	"durability\"\x88\x01\n" +
 	"\x19OrchestrateStreamResponse\x12&\n" +
 	"\x05delta\x18\x01 \x01(\v2\x0e.caio.v1.DeltaH\x00R\x05delta\x12:\n" +
 	"\bresponse\x18\x02 \x01(\v2\x1c.caio.v1.OrchestrateResponseH\x00R\bresponseB\a\n" +
-	"\x05event\"r\n" +
+	"\x05event\"\xb2\x01\n" +
 	"\rDecideRequest\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x10.caio.v1.RequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x19\n" +
-	"\blist_all\x18\x03 \x01(\bR\alistAll\"Z\n" +
+	"\blist_all\x18\x03 \x01(\bR\alistAll\x12>\n" +
+	"\n" +
+	"durability\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x04noneR\x06queuedR\adurableR\n" +
+	"durability\"Z\n" +
 	"\x0eDecideResponse\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12-\n" +
 	"\bdecision\x18\x02 \x01(\v2\x11.caio.v1.DecisionR\bdecision2\xf8\x01\n" +

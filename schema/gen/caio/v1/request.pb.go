@@ -55,7 +55,9 @@ type Request struct {
 	// Circumstances that policies may judge. Set by the caller, completed by the server.
 	Context *Context `protobuf:"bytes,10,opt,name=context,proto3" json:"context,omitempty"`
 	// What the caller intends, how it is minded and what it remembers, as fields. Set by the caller; absent: nothing.
-	Field         *FieldState `protobuf:"bytes,11,opt,name=field,proto3" json:"field,omitempty"`
+	Field *FieldState `protobuf:"bytes,11,opt,name=field,proto3" json:"field,omitempty"`
+	// What the intent was, where it is not kept. Set by the server, in what is recorded.
+	Payload       *Payload `protobuf:"bytes,12,opt,name=payload,proto3" json:"payload,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,6 +169,86 @@ func (x *Request) GetField() *FieldState {
 	return nil
 }
 
+func (x *Request) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+// Payload is what is recorded of a request's intent instead of its body.
+type Payload struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// sha256 of the trace's salt and the intent's bytes in protobuf's deterministic form, in hex.
+	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Bytes of the intent, from which its tokens are estimated.
+	Size int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Which body it has, such as "chat".
+	Body string `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// Tokens that it allows in the answer. Absent: it does not say.
+	MaxTokens     *int32 `protobuf:"varint,4,opt,name=max_tokens,json=maxTokens,proto3,oneof" json:"max_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payload) Reset() {
+	*x = Payload{}
+	mi := &file_caio_v1_request_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payload) ProtoMessage() {}
+
+func (x *Payload) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_request_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payload.ProtoReflect.Descriptor instead.
+func (*Payload) Descriptor() ([]byte, []int) {
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Payload) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Payload) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Payload) GetBody() string {
+	if x != nil {
+		return x.Body
+	}
+	return ""
+}
+
+func (x *Payload) GetMaxTokens() int32 {
+	if x != nil && x.MaxTokens != nil {
+		return *x.MaxTokens
+	}
+	return 0
+}
+
 // Demand is what a caller demands of one guarantee. Each bound that is set must hold; none set: the contract only
 // has to mention the guarantee.
 type Demand struct {
@@ -191,7 +273,7 @@ type Demand struct {
 
 func (x *Demand) Reset() {
 	*x = Demand{}
-	mi := &file_caio_v1_request_proto_msgTypes[1]
+	mi := &file_caio_v1_request_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +285,7 @@ func (x *Demand) String() string {
 func (*Demand) ProtoMessage() {}
 
 func (x *Demand) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[1]
+	mi := &file_caio_v1_request_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +298,7 @@ func (x *Demand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demand.ProtoReflect.Descriptor instead.
 func (*Demand) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{1}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Demand) GetProperty() string {
@@ -290,7 +372,7 @@ type Demands struct {
 
 func (x *Demands) Reset() {
 	*x = Demands{}
-	mi := &file_caio_v1_request_proto_msgTypes[2]
+	mi := &file_caio_v1_request_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +384,7 @@ func (x *Demands) String() string {
 func (*Demands) ProtoMessage() {}
 
 func (x *Demands) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[2]
+	mi := &file_caio_v1_request_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +397,7 @@ func (x *Demands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demands.ProtoReflect.Descriptor instead.
 func (*Demands) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{2}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Demands) GetRequiresGpu() bool {
@@ -373,7 +455,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_caio_v1_request_proto_msgTypes[3]
+	mi := &file_caio_v1_request_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +467,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[3]
+	mi := &file_caio_v1_request_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +480,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{3}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Budget) GetMaxCost() float64 {
@@ -432,7 +514,7 @@ type Data struct {
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_caio_v1_request_proto_msgTypes[4]
+	mi := &file_caio_v1_request_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +526,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[4]
+	mi := &file_caio_v1_request_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +539,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Data) GetContainsPii() bool {
@@ -509,7 +591,7 @@ type Principal struct {
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_caio_v1_request_proto_msgTypes[5]
+	mi := &file_caio_v1_request_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +603,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[5]
+	mi := &file_caio_v1_request_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +616,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Principal) GetSubject() string {
@@ -596,7 +678,7 @@ type Context struct {
 
 func (x *Context) Reset() {
 	*x = Context{}
-	mi := &file_caio_v1_request_proto_msgTypes[6]
+	mi := &file_caio_v1_request_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +690,7 @@ func (x *Context) String() string {
 func (*Context) ProtoMessage() {}
 
 func (x *Context) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[6]
+	mi := &file_caio_v1_request_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +703,7 @@ func (x *Context) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Context.ProtoReflect.Descriptor instead.
 func (*Context) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{6}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Context) GetPriority() string {
@@ -656,7 +738,7 @@ var File_caio_v1_request_proto protoreflect.FileDescriptor
 
 const file_caio_v1_request_proto_rawDesc = "" +
 	"\n" +
-	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13caio/v1/field.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x05\n" +
+	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13caio/v1/field.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x05\n" +
 	"\aRequest\x127\n" +
 	"\fcapabilities\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\fcapabilities\x12'\n" +
 	"\x05match\x18\x02 \x01(\tB\x11\xbaH\x0er\fR\x00R\x03allR\x03anyR\x05match\x12S\n" +
@@ -671,11 +753,19 @@ const file_caio_v1_request_proto_rawDesc = "" +
 	"\tprincipal\x18\t \x01(\v2\x12.caio.v1.PrincipalR\tprincipal\x12*\n" +
 	"\acontext\x18\n" +
 	" \x01(\v2\x10.caio.v1.ContextR\acontext\x12)\n" +
-	"\x05field\x18\v \x01(\v2\x13.caio.v1.FieldStateR\x05field\x1aN\n" +
+	"\x05field\x18\v \x01(\v2\x13.caio.v1.FieldStateR\x05field\x12*\n" +
+	"\apayload\x18\f \x01(\v2\x10.caio.v1.PayloadR\apayload\x1aN\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.caio.v1.DemandR\x05value:\x028\x01B\x11\n" +
-	"\x0f_max_latency_ms\"\xe3\x02\n" +
+	"\x0f_max_latency_ms\"|\n" +
+	"\aPayload\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\tR\x04body\x12\"\n" +
+	"\n" +
+	"max_tokens\x18\x04 \x01(\x05H\x00R\tmaxTokens\x88\x01\x01B\r\n" +
+	"\v_max_tokens\"\xe3\x02\n" +
 	"\x06Demand\x12$\n" +
 	"\bproperty\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bproperty\x12\x1e\n" +
 	"\x03min\x18\x02 \x01(\x01B\a\xbaH\x04\x12\x02@\x01H\x00R\x03min\x88\x01\x01\x12\x1e\n" +
@@ -743,38 +833,40 @@ func file_caio_v1_request_proto_rawDescGZIP() []byte {
 	return file_caio_v1_request_proto_rawDescData
 }
 
-var file_caio_v1_request_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_caio_v1_request_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_caio_v1_request_proto_goTypes = []any{
 	(*Request)(nil),               // 0: caio.v1.Request
-	(*Demand)(nil),                // 1: caio.v1.Demand
-	(*Demands)(nil),               // 2: caio.v1.Demands
-	(*Budget)(nil),                // 3: caio.v1.Budget
-	(*Data)(nil),                  // 4: caio.v1.Data
-	(*Principal)(nil),             // 5: caio.v1.Principal
-	(*Context)(nil),               // 6: caio.v1.Context
-	nil,                           // 7: caio.v1.Request.GuaranteesEntry
-	(*Intent)(nil),                // 8: caio.v1.Intent
-	(*FieldState)(nil),            // 9: caio.v1.FieldState
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 11: google.protobuf.Struct
+	(*Payload)(nil),               // 1: caio.v1.Payload
+	(*Demand)(nil),                // 2: caio.v1.Demand
+	(*Demands)(nil),               // 3: caio.v1.Demands
+	(*Budget)(nil),                // 4: caio.v1.Budget
+	(*Data)(nil),                  // 5: caio.v1.Data
+	(*Principal)(nil),             // 6: caio.v1.Principal
+	(*Context)(nil),               // 7: caio.v1.Context
+	nil,                           // 8: caio.v1.Request.GuaranteesEntry
+	(*Intent)(nil),                // 9: caio.v1.Intent
+	(*FieldState)(nil),            // 10: caio.v1.FieldState
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 12: google.protobuf.Struct
 }
 var file_caio_v1_request_proto_depIdxs = []int32{
-	7,  // 0: caio.v1.Request.guarantees:type_name -> caio.v1.Request.GuaranteesEntry
-	2,  // 1: caio.v1.Request.constraints:type_name -> caio.v1.Demands
-	3,  // 2: caio.v1.Request.budget:type_name -> caio.v1.Budget
-	4,  // 3: caio.v1.Request.data:type_name -> caio.v1.Data
-	8,  // 4: caio.v1.Request.intent:type_name -> caio.v1.Intent
-	5,  // 5: caio.v1.Request.principal:type_name -> caio.v1.Principal
-	6,  // 6: caio.v1.Request.context:type_name -> caio.v1.Context
-	9,  // 7: caio.v1.Request.field:type_name -> caio.v1.FieldState
-	10, // 8: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
-	11, // 9: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
-	1,  // 10: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	8,  // 0: caio.v1.Request.guarantees:type_name -> caio.v1.Request.GuaranteesEntry
+	3,  // 1: caio.v1.Request.constraints:type_name -> caio.v1.Demands
+	4,  // 2: caio.v1.Request.budget:type_name -> caio.v1.Budget
+	5,  // 3: caio.v1.Request.data:type_name -> caio.v1.Data
+	9,  // 4: caio.v1.Request.intent:type_name -> caio.v1.Intent
+	6,  // 5: caio.v1.Request.principal:type_name -> caio.v1.Principal
+	7,  // 6: caio.v1.Request.context:type_name -> caio.v1.Context
+	10, // 7: caio.v1.Request.field:type_name -> caio.v1.FieldState
+	1,  // 8: caio.v1.Request.payload:type_name -> caio.v1.Payload
+	11, // 9: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
+	12, // 10: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
+	2,  // 11: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_request_proto_init() }
@@ -787,13 +879,14 @@ func file_caio_v1_request_proto_init() {
 	file_caio_v1_request_proto_msgTypes[0].OneofWrappers = []any{}
 	file_caio_v1_request_proto_msgTypes[1].OneofWrappers = []any{}
 	file_caio_v1_request_proto_msgTypes[2].OneofWrappers = []any{}
+	file_caio_v1_request_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_request_proto_rawDesc), len(file_caio_v1_request_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

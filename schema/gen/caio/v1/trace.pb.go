@@ -23,7 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Trace is what is kept of one request, whatever became of it. It holds digests of payloads, never payloads.
+// Trace is what is kept of one request, whatever became of it. It holds digests of payloads, and payloads only where a
+// policy says so.
 type Trace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 32 hex digits, unique.
@@ -35,13 +36,14 @@ type Trace struct {
 	// "ok", "decided" (asked for a decision only), "refused" (nobody may or can serve), "failed" (execution or
 	// guarantee), "canceled".
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	// The request without its intent's body.
+	// The request without its intent's body, of which payload says what it was. The sha256 of these very bytes is
+	// decision.inputs.request.
 	Request *Request `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
 	// What was decided. Absent: it did not come to that.
 	Decision *Decision `protobuf:"bytes,6,opt,name=decision,proto3" json:"decision,omitempty"`
 	// What was executed, in order.
 	Attempts []*Attempt `protobuf:"bytes,7,rep,name=attempts,proto3" json:"attempts,omitempty"`
-	// sha256 of the result's bytes, in hex. Empty: no result.
+	// sha256 of salt and the result's bytes, in hex. Empty: no result.
 	ResultDigest string `protobuf:"bytes,8,opt,name=result_digest,json=resultDigest,proto3" json:"result_digest,omitempty"`
 	// Why there was no result. Absent: there was.
 	Error *Error `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
@@ -50,7 +52,14 @@ type Trace struct {
 	// The workflow this is the trace of. Absent: it is one of a single request.
 	Workflow *WorkflowTrace `protobuf:"bytes,11,opt,name=workflow,proto3" json:"workflow,omitempty"`
 	// The workflow that this request was a step of. Absent: of none.
-	Step          *StepOf `protobuf:"bytes,12,opt,name=step,proto3" json:"step,omitempty"`
+	Step *StepOf `protobuf:"bytes,12,opt,name=step,proto3" json:"step,omitempty"`
+	// 16 random bytes, which stand before what result_digest and request.payload are digests of: nobody without them can
+	// find out what a short payload was, and they go with the trace.
+	Salt []byte `protobuf:"bytes,13,opt,name=salt,proto3" json:"salt,omitempty"`
+	// What was kept of the payloads because a policy says so. Absent: nothing.
+	Kept *Kept `protobuf:"bytes,14,opt,name=kept,proto3" json:"kept,omitempty"`
+	// The removal of other traces' bodies, which this is the record of. Absent: it is of a request.
+	Erasure       *Erasure `protobuf:"bytes,15,opt,name=erasure,proto3" json:"erasure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +178,229 @@ func (x *Trace) GetStep() *StepOf {
 	return nil
 }
 
+func (x *Trace) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Trace) GetKept() *Kept {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+func (x *Trace) GetErasure() *Erasure {
+	if x != nil {
+		return x.Erasure
+	}
+	return nil
+}
+
+// Kept is what a trace holds of payloads because a rule under caio.trace says so.
+type Kept struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request's intent. Absent: not kept.
+	Intent *Intent `protobuf:"bytes,1,opt,name=intent,proto3" json:"intent,omitempty"`
+	// The result. Absent: not kept, or there was none.
+	Result        *Result `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kept) Reset() {
+	*x = Kept{}
+	mi := &file_caio_v1_trace_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kept) ProtoMessage() {}
+
+func (x *Kept) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kept.ProtoReflect.Descriptor instead.
+func (*Kept) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Kept) GetIntent() *Intent {
+	if x != nil {
+		return x.Intent
+	}
+	return nil
+}
+
+func (x *Kept) GetResult() *Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// Erasure is the removal of traces' bodies: what remains of them is their entry in the log, by which nothing can be found
+// out of what they said.
+type Erasure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "retention" or "request".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What was removed: sequences, each range from its first to its last.
+	Ranges []*Range `protobuf:"bytes,2,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	// Whose traces. Empty: everybody's in the ranges.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Who asked for it. Absent: the server by itself.
+	Principal *Principal `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Why, as whoever asked said. Empty: nothing was said.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// How many bodies were removed, >= 0.
+	Count         int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Erasure) Reset() {
+	*x = Erasure{}
+	mi := &file_caio_v1_trace_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Erasure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Erasure) ProtoMessage() {}
+
+func (x *Erasure) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Erasure.ProtoReflect.Descriptor instead.
+func (*Erasure) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Erasure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Erasure) GetRanges() []*Range {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *Erasure) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Erasure) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *Erasure) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Erasure) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Range is a range of sequences.
+type Range struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first.
+	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// The last, not less than first.
+	Last          uint64 `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Range) Reset() {
+	*x = Range{}
+	mi := &file_caio_v1_trace_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Range) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Range) ProtoMessage() {}
+
+func (x *Range) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Range.ProtoReflect.Descriptor instead.
+func (*Range) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Range) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Range) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
 // Attempt is the execution of one candidate.
 type Attempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -192,7 +424,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_caio_v1_trace_proto_msgTypes[1]
+	mi := &file_caio_v1_trace_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -204,7 +436,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[1]
+	mi := &file_caio_v1_trace_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -217,7 +449,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{1}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Attempt) GetServiceId() string {
@@ -288,7 +520,7 @@ type Observed struct {
 
 func (x *Observed) Reset() {
 	*x = Observed{}
-	mi := &file_caio_v1_trace_proto_msgTypes[2]
+	mi := &file_caio_v1_trace_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -300,7 +532,7 @@ func (x *Observed) String() string {
 func (*Observed) ProtoMessage() {}
 
 func (x *Observed) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[2]
+	mi := &file_caio_v1_trace_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -313,7 +545,7 @@ func (x *Observed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observed.ProtoReflect.Descriptor instead.
 func (*Observed) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{2}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Observed) GetLatencyMs() float64 {
@@ -364,7 +596,7 @@ type Violation struct {
 
 func (x *Violation) Reset() {
 	*x = Violation{}
-	mi := &file_caio_v1_trace_proto_msgTypes[3]
+	mi := &file_caio_v1_trace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +608,7 @@ func (x *Violation) String() string {
 func (*Violation) ProtoMessage() {}
 
 func (x *Violation) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[3]
+	mi := &file_caio_v1_trace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +621,7 @@ func (x *Violation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Violation.ProtoReflect.Descriptor instead.
 func (*Violation) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{3}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Violation) GetReason() *Reason {
@@ -423,7 +655,7 @@ type StoredTrace struct {
 
 func (x *StoredTrace) Reset() {
 	*x = StoredTrace{}
-	mi := &file_caio_v1_trace_proto_msgTypes[4]
+	mi := &file_caio_v1_trace_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +667,7 @@ func (x *StoredTrace) String() string {
 func (*StoredTrace) ProtoMessage() {}
 
 func (x *StoredTrace) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[4]
+	mi := &file_caio_v1_trace_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +680,7 @@ func (x *StoredTrace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredTrace.ProtoReflect.Descriptor instead.
 func (*StoredTrace) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StoredTrace) GetSequence() uint64 {
@@ -479,6 +711,665 @@ func (x *StoredTrace) GetTrace() *Trace {
 	return nil
 }
 
+// LogProof shows that a trace is in the log, to whoever has the log's public key.
+type LogProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The log's newest checkpoint: a signed note (C2SP tlog-checkpoint), cosignatures of witnesses included.
+	Checkpoint []byte `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// Position of the trace in the log, from 0.
+	Index uint64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	// Hashes of 32 bytes that lead from the entry to the checkpoint's root (RFC 6962, 2.1.1).
+	Inclusion [][]byte `protobuf:"bytes,3,rep,name=inclusion,proto3" json:"inclusion,omitempty"`
+	// Size of the earlier tree that consistency is about; 0: none was asked for.
+	EarlierSize uint64 `protobuf:"varint,4,opt,name=earlier_size,json=earlierSize,proto3" json:"earlier_size,omitempty"`
+	// Hashes of 32 bytes that show that the tree of earlier_size is the beginning of the checkpoint's (RFC 6962, 2.1.2).
+	Consistency   [][]byte `protobuf:"bytes,5,rep,name=consistency,proto3" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogProof) Reset() {
+	*x = LogProof{}
+	mi := &file_caio_v1_trace_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogProof) ProtoMessage() {}
+
+func (x *LogProof) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogProof.ProtoReflect.Descriptor instead.
+func (*LogProof) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LogProof) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *LogProof) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *LogProof) GetInclusion() [][]byte {
+	if x != nil {
+		return x.Inclusion
+	}
+	return nil
+}
+
+func (x *LogProof) GetEarlierSize() uint64 {
+	if x != nil {
+		return x.EarlierSize
+	}
+	return 0
+}
+
+func (x *LogProof) GetConsistency() [][]byte {
+	if x != nil {
+		return x.Consistency
+	}
+	return nil
+}
+
+// Bundle is all that is needed to check a decision without the server that made it.
+type Bundle struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The format, 1.
+	Version int32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The very bytes of the trace.
+	Trace []byte `protobuf:"bytes,2,opt,name=trace,proto3" json:"trace,omitempty"`
+	// That it is in the log.
+	Log *LogProof `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
+	// The log's public key as the server says (signed-note: name+hash+base64). Who does not trust the server gets it
+	// elsewhere.
+	LogKey string `protobuf:"bytes,4,opt,name=log_key,json=logKey,proto3" json:"log_key,omitempty"`
+	// What decided. Absent: it is not included, or nothing was decided.
+	Snapshot      *Snapshot `protobuf:"bytes,5,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bundle) Reset() {
+	*x = Bundle{}
+	mi := &file_caio_v1_trace_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bundle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bundle) ProtoMessage() {}
+
+func (x *Bundle) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
+func (*Bundle) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Bundle) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Bundle) GetTrace() []byte {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+func (x *Bundle) GetLog() *LogProof {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+func (x *Bundle) GetLogKey() string {
+	if x != nil {
+		return x.LogKey
+	}
+	return ""
+}
+
+func (x *Bundle) GetSnapshot() *Snapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+// Snapshot is what decided: everything that the digests of decision.inputs name.
+type Snapshot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The contracts in force, sorted by id.
+	Contracts []*ContractFile `protobuf:"bytes,1,rep,name=contracts,proto3" json:"contracts,omitempty"`
+	// Those of the policies' files that decide, by path.
+	Policies map[string][]byte `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The modules of the adapters that executed, by the sha256 of each in hex. Empty: they were not asked for.
+	Adapters map[string][]byte `protobuf:"bytes,3,rep,name=adapters,proto3" json:"adapters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Release of the server that made the bundle.
+	Release       string `protobuf:"bytes,4,opt,name=release,proto3" json:"release,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Snapshot) Reset() {
+	*x = Snapshot{}
+	mi := &file_caio_v1_trace_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Snapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Snapshot) ProtoMessage() {}
+
+func (x *Snapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
+func (*Snapshot) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Snapshot) GetContracts() []*ContractFile {
+	if x != nil {
+		return x.Contracts
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPolicies() map[string][]byte {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *Snapshot) GetAdapters() map[string][]byte {
+	if x != nil {
+		return x.Adapters
+	}
+	return nil
+}
+
+func (x *Snapshot) GetRelease() string {
+	if x != nil {
+		return x.Release
+	}
+	return ""
+}
+
+// ContractFile is a contract as it was registered.
+type ContractFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the service.
+	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	// sha256 of its normal form, in hex.
+	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Its YAML.
+	Source        []byte `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractFile) Reset() {
+	*x = ContractFile{}
+	mi := &file_caio_v1_trace_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractFile) ProtoMessage() {}
+
+func (x *ContractFile) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractFile.ProtoReflect.Descriptor instead.
+func (*ContractFile) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ContractFile) GetServiceId() string {
+	if x != nil {
+		return x.ServiceId
+	}
+	return ""
+}
+
+func (x *ContractFile) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ContractFile) GetSource() []byte {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+// TraceServiceWatchRequest says which traces are wanted; all that is set must hold.
+type TraceServiceWatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which. Its since, until and pages have no part in it.
+	Filter *TraceServiceListRequest `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Begin at this position of the log. Absent: with what comes from now on.
+	FromSequence  *uint64 `protobuf:"varint,2,opt,name=from_sequence,json=fromSequence,proto3,oneof" json:"from_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceWatchRequest) Reset() {
+	*x = TraceServiceWatchRequest{}
+	mi := &file_caio_v1_trace_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceWatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceWatchRequest) ProtoMessage() {}
+
+func (x *TraceServiceWatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceWatchRequest.ProtoReflect.Descriptor instead.
+func (*TraceServiceWatchRequest) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TraceServiceWatchRequest) GetFilter() *TraceServiceListRequest {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *TraceServiceWatchRequest) GetFromSequence() uint64 {
+	if x != nil && x.FromSequence != nil {
+		return *x.FromSequence
+	}
+	return 0
+}
+
+// TraceServiceWatchResponse is one trace.
+type TraceServiceWatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trace.
+	Trace         *StoredTrace `protobuf:"bytes,1,opt,name=trace,proto3" json:"trace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceWatchResponse) Reset() {
+	*x = TraceServiceWatchResponse{}
+	mi := &file_caio_v1_trace_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceWatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceWatchResponse) ProtoMessage() {}
+
+func (x *TraceServiceWatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceWatchResponse.ProtoReflect.Descriptor instead.
+func (*TraceServiceWatchResponse) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TraceServiceWatchResponse) GetTrace() *StoredTrace {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+// TraceServiceBundleRequest names a trace.
+type TraceServiceBundleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the trace.
+	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Size of a tree that the caller knows, to be proven to be the beginning of the present one. 0: none.
+	EarlierSize uint64 `protobuf:"varint,2,opt,name=earlier_size,json=earlierSize,proto3" json:"earlier_size,omitempty"`
+	// Include what decided, so that the decision can be made again. For callers who may read every tenant's contracts.
+	Snapshot bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Include the adapters that executed.
+	Adapters      bool `protobuf:"varint,4,opt,name=adapters,proto3" json:"adapters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceBundleRequest) Reset() {
+	*x = TraceServiceBundleRequest{}
+	mi := &file_caio_v1_trace_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceBundleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceBundleRequest) ProtoMessage() {}
+
+func (x *TraceServiceBundleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceBundleRequest.ProtoReflect.Descriptor instead.
+func (*TraceServiceBundleRequest) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TraceServiceBundleRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *TraceServiceBundleRequest) GetEarlierSize() uint64 {
+	if x != nil {
+		return x.EarlierSize
+	}
+	return 0
+}
+
+func (x *TraceServiceBundleRequest) GetSnapshot() bool {
+	if x != nil {
+		return x.Snapshot
+	}
+	return false
+}
+
+func (x *TraceServiceBundleRequest) GetAdapters() bool {
+	if x != nil {
+		return x.Adapters
+	}
+	return false
+}
+
+// TraceServiceBundleResponse is a piece of the bundle.
+type TraceServiceBundleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bundle.
+	Bundle        *Bundle `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceBundleResponse) Reset() {
+	*x = TraceServiceBundleResponse{}
+	mi := &file_caio_v1_trace_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceBundleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceBundleResponse) ProtoMessage() {}
+
+func (x *TraceServiceBundleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceBundleResponse.ProtoReflect.Descriptor instead.
+func (*TraceServiceBundleResponse) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TraceServiceBundleResponse) GetBundle() *Bundle {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
+// TraceServiceEraseRequest says whose bodies are to be removed; all that is set must hold, and something must be.
+type TraceServiceEraseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// This one. Empty: no matter.
+	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Those of this tenant. Empty: no matter.
+	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Those that this subject sent. Empty: no matter.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Those whose request arrived before. Absent: no matter.
+	Before *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=before,proto3" json:"before,omitempty"`
+	// Why, for the record.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceEraseRequest) Reset() {
+	*x = TraceServiceEraseRequest{}
+	mi := &file_caio_v1_trace_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceEraseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceEraseRequest) ProtoMessage() {}
+
+func (x *TraceServiceEraseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceEraseRequest.ProtoReflect.Descriptor instead.
+func (*TraceServiceEraseRequest) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TraceServiceEraseRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *TraceServiceEraseRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *TraceServiceEraseRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *TraceServiceEraseRequest) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *TraceServiceEraseRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// TraceServiceEraseResponse tells what was removed.
+type TraceServiceEraseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many bodies.
+	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// The trace in which that is recorded. Empty: there was nothing to remove.
+	TraceId       string `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceServiceEraseResponse) Reset() {
+	*x = TraceServiceEraseResponse{}
+	mi := &file_caio_v1_trace_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceServiceEraseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceServiceEraseResponse) ProtoMessage() {}
+
+func (x *TraceServiceEraseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_trace_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceServiceEraseResponse.ProtoReflect.Descriptor instead.
+func (*TraceServiceEraseResponse) Descriptor() ([]byte, []int) {
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TraceServiceEraseResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *TraceServiceEraseResponse) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
 // TraceServiceGetRequest names a trace.
 type TraceServiceGetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -490,7 +1381,7 @@ type TraceServiceGetRequest struct {
 
 func (x *TraceServiceGetRequest) Reset() {
 	*x = TraceServiceGetRequest{}
-	mi := &file_caio_v1_trace_proto_msgTypes[5]
+	mi := &file_caio_v1_trace_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +1393,7 @@ func (x *TraceServiceGetRequest) String() string {
 func (*TraceServiceGetRequest) ProtoMessage() {}
 
 func (x *TraceServiceGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[5]
+	mi := &file_caio_v1_trace_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +1406,7 @@ func (x *TraceServiceGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceServiceGetRequest.ProtoReflect.Descriptor instead.
 func (*TraceServiceGetRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TraceServiceGetRequest) GetTraceId() string {
@@ -536,7 +1427,7 @@ type TraceServiceGetResponse struct {
 
 func (x *TraceServiceGetResponse) Reset() {
 	*x = TraceServiceGetResponse{}
-	mi := &file_caio_v1_trace_proto_msgTypes[6]
+	mi := &file_caio_v1_trace_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +1439,7 @@ func (x *TraceServiceGetResponse) String() string {
 func (*TraceServiceGetResponse) ProtoMessage() {}
 
 func (x *TraceServiceGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[6]
+	mi := &file_caio_v1_trace_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +1452,7 @@ func (x *TraceServiceGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceServiceGetResponse.ProtoReflect.Descriptor instead.
 func (*TraceServiceGetResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{6}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TraceServiceGetResponse) GetTrace() *StoredTrace {
@@ -587,14 +1478,24 @@ type TraceServiceListRequest struct {
 	// Traces in one page at most, 1..1000; large ones end a page earlier. 0: 50.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before. Empty: the first.
-	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// With this request.context.request_id. Empty: no matter.
+	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// In which this rule refused a candidate or found a violation, by its id. Empty: no matter.
+	Rule string `protobuf:"bytes,9,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Only those in which a guarantee was broken.
+	Violations bool `protobuf:"varint,10,opt,name=violations,proto3" json:"violations,omitempty"`
+	// That took at least so long, in milliseconds. 0: no matter.
+	MinDurationMs float64 `protobuf:"fixed64,11,opt,name=min_duration_ms,json=minDurationMs,proto3" json:"min_duration_ms,omitempty"`
+	// That cost at least so much, in whatever currency it was. 0: no matter.
+	MinCost       float64 `protobuf:"fixed64,12,opt,name=min_cost,json=minCost,proto3" json:"min_cost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TraceServiceListRequest) Reset() {
 	*x = TraceServiceListRequest{}
-	mi := &file_caio_v1_trace_proto_msgTypes[7]
+	mi := &file_caio_v1_trace_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +1507,7 @@ func (x *TraceServiceListRequest) String() string {
 func (*TraceServiceListRequest) ProtoMessage() {}
 
 func (x *TraceServiceListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[7]
+	mi := &file_caio_v1_trace_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +1520,7 @@ func (x *TraceServiceListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceServiceListRequest.ProtoReflect.Descriptor instead.
 func (*TraceServiceListRequest) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{7}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TraceServiceListRequest) GetSince() *timestamppb.Timestamp {
@@ -671,6 +1572,41 @@ func (x *TraceServiceListRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *TraceServiceListRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TraceServiceListRequest) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *TraceServiceListRequest) GetViolations() bool {
+	if x != nil {
+		return x.Violations
+	}
+	return false
+}
+
+func (x *TraceServiceListRequest) GetMinDurationMs() float64 {
+	if x != nil {
+		return x.MinDurationMs
+	}
+	return 0
+}
+
+func (x *TraceServiceListRequest) GetMinCost() float64 {
+	if x != nil {
+		return x.MinCost
+	}
+	return 0
+}
+
 // TraceServiceListResponse is one page.
 type TraceServiceListResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -684,7 +1620,7 @@ type TraceServiceListResponse struct {
 
 func (x *TraceServiceListResponse) Reset() {
 	*x = TraceServiceListResponse{}
-	mi := &file_caio_v1_trace_proto_msgTypes[8]
+	mi := &file_caio_v1_trace_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +1632,7 @@ func (x *TraceServiceListResponse) String() string {
 func (*TraceServiceListResponse) ProtoMessage() {}
 
 func (x *TraceServiceListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_trace_proto_msgTypes[8]
+	mi := &file_caio_v1_trace_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +1645,7 @@ func (x *TraceServiceListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceServiceListResponse.ProtoReflect.Descriptor instead.
 func (*TraceServiceListResponse) Descriptor() ([]byte, []int) {
-	return file_caio_v1_trace_proto_rawDescGZIP(), []int{8}
+	return file_caio_v1_trace_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TraceServiceListResponse) GetTraces() []*StoredTrace {
@@ -730,7 +1666,7 @@ var File_caio_v1_trace_proto protoreflect.FileDescriptor
 
 const file_caio_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x13caio/v1/trace.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x15caio/v1/request.proto\x1a\x16caio/v1/workflow.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
+	"\x13caio/v1/trace.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16caio/v1/decision.proto\x1a\x14caio/v1/intent.proto\x1a\x15caio/v1/request.proto\x1a\x14caio/v1/result.proto\x1a\x16caio/v1/workflow.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x04\n" +
 	"\x05Trace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1f\n" +
@@ -746,7 +1682,23 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"service_id\x18\n" +
 	" \x01(\tR\tserviceId\x122\n" +
 	"\bworkflow\x18\v \x01(\v2\x16.caio.v1.WorkflowTraceR\bworkflow\x12#\n" +
-	"\x04step\x18\f \x01(\v2\x0f.caio.v1.StepOfR\x04step\"\xa2\x02\n" +
+	"\x04step\x18\f \x01(\v2\x0f.caio.v1.StepOfR\x04step\x12\x12\n" +
+	"\x04salt\x18\r \x01(\fR\x04salt\x12!\n" +
+	"\x04kept\x18\x0e \x01(\v2\r.caio.v1.KeptR\x04kept\x12*\n" +
+	"\aerasure\x18\x0f \x01(\v2\x10.caio.v1.ErasureR\aerasure\"X\n" +
+	"\x04Kept\x12'\n" +
+	"\x06intent\x18\x01 \x01(\v2\x0f.caio.v1.IntentR\x06intent\x12'\n" +
+	"\x06result\x18\x02 \x01(\v2\x0f.caio.v1.ResultR\x06result\"\xbd\x01\n" +
+	"\aErasure\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12&\n" +
+	"\x06ranges\x18\x02 \x03(\v2\x0e.caio.v1.RangeR\x06ranges\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x120\n" +
+	"\tprincipal\x18\x04 \x01(\v2\x12.caio.v1.PrincipalR\tprincipal\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x14\n" +
+	"\x05count\x18\x06 \x01(\x03R\x05count\"1\n" +
+	"\x05Range\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\x04R\x04last\"\xa2\x02\n" +
 	"\aAttempt\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12.\n" +
@@ -774,11 +1726,63 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\x12\x10\n" +
 	"\x03raw\x18\x03 \x01(\fR\x03raw\x12$\n" +
-	"\x05trace\x18\x04 \x01(\v2\x0e.caio.v1.TraceR\x05trace\">\n" +
+	"\x05trace\x18\x04 \x01(\v2\x0e.caio.v1.TraceR\x05trace\"\xa3\x01\n" +
+	"\bLogProof\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x01 \x01(\fR\n" +
+	"checkpoint\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x1c\n" +
+	"\tinclusion\x18\x03 \x03(\fR\tinclusion\x12!\n" +
+	"\fearlier_size\x18\x04 \x01(\x04R\vearlierSize\x12 \n" +
+	"\vconsistency\x18\x05 \x03(\fR\vconsistency\"\xa5\x01\n" +
+	"\x06Bundle\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x05R\aversion\x12\x14\n" +
+	"\x05trace\x18\x02 \x01(\fR\x05trace\x12#\n" +
+	"\x03log\x18\x03 \x01(\v2\x11.caio.v1.LogProofR\x03log\x12\x17\n" +
+	"\alog_key\x18\x04 \x01(\tR\x06logKey\x12-\n" +
+	"\bsnapshot\x18\x05 \x01(\v2\x11.caio.v1.SnapshotR\bsnapshot\"\xcd\x02\n" +
+	"\bSnapshot\x123\n" +
+	"\tcontracts\x18\x01 \x03(\v2\x15.caio.v1.ContractFileR\tcontracts\x12;\n" +
+	"\bpolicies\x18\x02 \x03(\v2\x1f.caio.v1.Snapshot.PoliciesEntryR\bpolicies\x12;\n" +
+	"\badapters\x18\x03 \x03(\v2\x1f.caio.v1.Snapshot.AdaptersEntryR\badapters\x12\x18\n" +
+	"\arelease\x18\x04 \x01(\tR\arelease\x1a;\n" +
+	"\rPoliciesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a;\n" +
+	"\rAdaptersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"]\n" +
+	"\fContractFile\x12\x1d\n" +
+	"\n" +
+	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\fR\x06source\"\x90\x01\n" +
+	"\x18TraceServiceWatchRequest\x128\n" +
+	"\x06filter\x18\x01 \x01(\v2 .caio.v1.TraceServiceListRequestR\x06filter\x12(\n" +
+	"\rfrom_sequence\x18\x02 \x01(\x04H\x00R\ffromSequence\x88\x01\x01B\x10\n" +
+	"\x0e_from_sequence\"G\n" +
+	"\x19TraceServiceWatchResponse\x12*\n" +
+	"\x05trace\x18\x01 \x01(\v2\x14.caio.v1.StoredTraceR\x05trace\"\x9c\x01\n" +
+	"\x19TraceServiceBundleRequest\x12$\n" +
+	"\btrace_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\atraceId\x12!\n" +
+	"\fearlier_size\x18\x02 \x01(\x04R\vearlierSize\x12\x1a\n" +
+	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\x12\x1a\n" +
+	"\badapters\x18\x04 \x01(\bR\badapters\"E\n" +
+	"\x1aTraceServiceBundleResponse\x12'\n" +
+	"\x06bundle\x18\x01 \x01(\v2\x0f.caio.v1.BundleR\x06bundle\"\xd6\x01\n" +
+	"\x18TraceServiceEraseRequest\x12\"\n" +
+	"\btrace_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\atraceId\x12 \n" +
+	"\x06tenant\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06tenant\x12\"\n" +
+	"\asubject\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\asubject\x122\n" +
+	"\x06before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x12\x1c\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"L\n" +
+	"\x19TraceServiceEraseResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x19\n" +
+	"\btrace_id\x18\x02 \x01(\tR\atraceId\">\n" +
 	"\x16TraceServiceGetRequest\x12$\n" +
 	"\btrace_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\atraceId\"E\n" +
 	"\x17TraceServiceGetResponse\x12*\n" +
-	"\x05trace\x18\x01 \x01(\v2\x14.caio.v1.StoredTraceR\x05trace\"\xe2\x02\n" +
+	"\x05trace\x18\x01 \x01(\v2\x14.caio.v1.StoredTraceR\x05trace\"\xb0\x04\n" +
 	"\x17TraceServiceListRequest\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12 \n" +
@@ -789,13 +1793,25 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"p\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\x12'\n" +
+	"\n" +
+	"request_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\trequestId\x12\x1c\n" +
+	"\x04rule\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04rule\x12\x1e\n" +
+	"\n" +
+	"violations\x18\n" +
+	" \x01(\bR\n" +
+	"violations\x128\n" +
+	"\x0fmin_duration_ms\x18\v \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\rminDurationMs\x12+\n" +
+	"\bmin_cost\x18\f \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\aminCost\"p\n" +
 	"\x18TraceServiceListResponse\x12,\n" +
 	"\x06traces\x18\x01 \x03(\v2\x14.caio.v1.StoredTraceR\x06traces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xaf\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xae\x03\n" +
 	"\fTraceService\x12M\n" +
 	"\x03Get\x12\x1f.caio.v1.TraceServiceGetRequest\x1a .caio.v1.TraceServiceGetResponse\"\x03\x90\x02\x01\x12P\n" +
-	"\x04List\x12 .caio.v1.TraceServiceListRequest\x1a!.caio.v1.TraceServiceListResponse\"\x03\x90\x02\x01B:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
+	"\x04List\x12 .caio.v1.TraceServiceListRequest\x1a!.caio.v1.TraceServiceListResponse\"\x03\x90\x02\x01\x12U\n" +
+	"\x05Watch\x12!.caio.v1.TraceServiceWatchRequest\x1a\".caio.v1.TraceServiceWatchResponse\"\x03\x90\x02\x010\x01\x12V\n" +
+	"\x06Bundle\x12\".caio.v1.TraceServiceBundleRequest\x1a#.caio.v1.TraceServiceBundleResponse\"\x03\x90\x02\x01\x12N\n" +
+	"\x05Erase\x12!.caio.v1.TraceServiceEraseRequest\x1a\".caio.v1.TraceServiceEraseResponseB:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
 
 var (
 	file_caio_v1_trace_proto_rawDescOnce sync.Once
@@ -809,52 +1825,91 @@ func file_caio_v1_trace_proto_rawDescGZIP() []byte {
 	return file_caio_v1_trace_proto_rawDescData
 }
 
-var file_caio_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_caio_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_caio_v1_trace_proto_goTypes = []any{
-	(*Trace)(nil),                    // 0: caio.v1.Trace
-	(*Attempt)(nil),                  // 1: caio.v1.Attempt
-	(*Observed)(nil),                 // 2: caio.v1.Observed
-	(*Violation)(nil),                // 3: caio.v1.Violation
-	(*StoredTrace)(nil),              // 4: caio.v1.StoredTrace
-	(*TraceServiceGetRequest)(nil),   // 5: caio.v1.TraceServiceGetRequest
-	(*TraceServiceGetResponse)(nil),  // 6: caio.v1.TraceServiceGetResponse
-	(*TraceServiceListRequest)(nil),  // 7: caio.v1.TraceServiceListRequest
-	(*TraceServiceListResponse)(nil), // 8: caio.v1.TraceServiceListResponse
-	(*timestamppb.Timestamp)(nil),    // 9: google.protobuf.Timestamp
-	(*Request)(nil),                  // 10: caio.v1.Request
-	(*Decision)(nil),                 // 11: caio.v1.Decision
-	(*Error)(nil),                    // 12: caio.v1.Error
-	(*WorkflowTrace)(nil),            // 13: caio.v1.WorkflowTrace
-	(*StepOf)(nil),                   // 14: caio.v1.StepOf
-	(*Reason)(nil),                   // 15: caio.v1.Reason
+	(*Trace)(nil),                      // 0: caio.v1.Trace
+	(*Kept)(nil),                       // 1: caio.v1.Kept
+	(*Erasure)(nil),                    // 2: caio.v1.Erasure
+	(*Range)(nil),                      // 3: caio.v1.Range
+	(*Attempt)(nil),                    // 4: caio.v1.Attempt
+	(*Observed)(nil),                   // 5: caio.v1.Observed
+	(*Violation)(nil),                  // 6: caio.v1.Violation
+	(*StoredTrace)(nil),                // 7: caio.v1.StoredTrace
+	(*LogProof)(nil),                   // 8: caio.v1.LogProof
+	(*Bundle)(nil),                     // 9: caio.v1.Bundle
+	(*Snapshot)(nil),                   // 10: caio.v1.Snapshot
+	(*ContractFile)(nil),               // 11: caio.v1.ContractFile
+	(*TraceServiceWatchRequest)(nil),   // 12: caio.v1.TraceServiceWatchRequest
+	(*TraceServiceWatchResponse)(nil),  // 13: caio.v1.TraceServiceWatchResponse
+	(*TraceServiceBundleRequest)(nil),  // 14: caio.v1.TraceServiceBundleRequest
+	(*TraceServiceBundleResponse)(nil), // 15: caio.v1.TraceServiceBundleResponse
+	(*TraceServiceEraseRequest)(nil),   // 16: caio.v1.TraceServiceEraseRequest
+	(*TraceServiceEraseResponse)(nil),  // 17: caio.v1.TraceServiceEraseResponse
+	(*TraceServiceGetRequest)(nil),     // 18: caio.v1.TraceServiceGetRequest
+	(*TraceServiceGetResponse)(nil),    // 19: caio.v1.TraceServiceGetResponse
+	(*TraceServiceListRequest)(nil),    // 20: caio.v1.TraceServiceListRequest
+	(*TraceServiceListResponse)(nil),   // 21: caio.v1.TraceServiceListResponse
+	nil,                                // 22: caio.v1.Snapshot.PoliciesEntry
+	nil,                                // 23: caio.v1.Snapshot.AdaptersEntry
+	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
+	(*Request)(nil),                    // 25: caio.v1.Request
+	(*Decision)(nil),                   // 26: caio.v1.Decision
+	(*Error)(nil),                      // 27: caio.v1.Error
+	(*WorkflowTrace)(nil),              // 28: caio.v1.WorkflowTrace
+	(*StepOf)(nil),                     // 29: caio.v1.StepOf
+	(*Intent)(nil),                     // 30: caio.v1.Intent
+	(*Result)(nil),                     // 31: caio.v1.Result
+	(*Principal)(nil),                  // 32: caio.v1.Principal
+	(*Reason)(nil),                     // 33: caio.v1.Reason
 }
 var file_caio_v1_trace_proto_depIdxs = []int32{
-	9,  // 0: caio.v1.Trace.time:type_name -> google.protobuf.Timestamp
-	10, // 1: caio.v1.Trace.request:type_name -> caio.v1.Request
-	11, // 2: caio.v1.Trace.decision:type_name -> caio.v1.Decision
-	1,  // 3: caio.v1.Trace.attempts:type_name -> caio.v1.Attempt
-	12, // 4: caio.v1.Trace.error:type_name -> caio.v1.Error
-	13, // 5: caio.v1.Trace.workflow:type_name -> caio.v1.WorkflowTrace
-	14, // 6: caio.v1.Trace.step:type_name -> caio.v1.StepOf
-	9,  // 7: caio.v1.Attempt.time:type_name -> google.protobuf.Timestamp
-	2,  // 8: caio.v1.Attempt.observed:type_name -> caio.v1.Observed
-	12, // 9: caio.v1.Attempt.error:type_name -> caio.v1.Error
-	3,  // 10: caio.v1.Attempt.violations:type_name -> caio.v1.Violation
-	15, // 11: caio.v1.Violation.reason:type_name -> caio.v1.Reason
-	0,  // 12: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
-	4,  // 13: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
-	9,  // 14: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
-	9,  // 15: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
-	4,  // 16: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
-	5,  // 17: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
-	7,  // 18: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
-	6,  // 19: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
-	8,  // 20: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
-	19, // [19:21] is the sub-list for method output_type
-	17, // [17:19] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	24, // 0: caio.v1.Trace.time:type_name -> google.protobuf.Timestamp
+	25, // 1: caio.v1.Trace.request:type_name -> caio.v1.Request
+	26, // 2: caio.v1.Trace.decision:type_name -> caio.v1.Decision
+	4,  // 3: caio.v1.Trace.attempts:type_name -> caio.v1.Attempt
+	27, // 4: caio.v1.Trace.error:type_name -> caio.v1.Error
+	28, // 5: caio.v1.Trace.workflow:type_name -> caio.v1.WorkflowTrace
+	29, // 6: caio.v1.Trace.step:type_name -> caio.v1.StepOf
+	1,  // 7: caio.v1.Trace.kept:type_name -> caio.v1.Kept
+	2,  // 8: caio.v1.Trace.erasure:type_name -> caio.v1.Erasure
+	30, // 9: caio.v1.Kept.intent:type_name -> caio.v1.Intent
+	31, // 10: caio.v1.Kept.result:type_name -> caio.v1.Result
+	3,  // 11: caio.v1.Erasure.ranges:type_name -> caio.v1.Range
+	32, // 12: caio.v1.Erasure.principal:type_name -> caio.v1.Principal
+	24, // 13: caio.v1.Attempt.time:type_name -> google.protobuf.Timestamp
+	5,  // 14: caio.v1.Attempt.observed:type_name -> caio.v1.Observed
+	27, // 15: caio.v1.Attempt.error:type_name -> caio.v1.Error
+	6,  // 16: caio.v1.Attempt.violations:type_name -> caio.v1.Violation
+	33, // 17: caio.v1.Violation.reason:type_name -> caio.v1.Reason
+	0,  // 18: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
+	8,  // 19: caio.v1.Bundle.log:type_name -> caio.v1.LogProof
+	10, // 20: caio.v1.Bundle.snapshot:type_name -> caio.v1.Snapshot
+	11, // 21: caio.v1.Snapshot.contracts:type_name -> caio.v1.ContractFile
+	22, // 22: caio.v1.Snapshot.policies:type_name -> caio.v1.Snapshot.PoliciesEntry
+	23, // 23: caio.v1.Snapshot.adapters:type_name -> caio.v1.Snapshot.AdaptersEntry
+	20, // 24: caio.v1.TraceServiceWatchRequest.filter:type_name -> caio.v1.TraceServiceListRequest
+	7,  // 25: caio.v1.TraceServiceWatchResponse.trace:type_name -> caio.v1.StoredTrace
+	9,  // 26: caio.v1.TraceServiceBundleResponse.bundle:type_name -> caio.v1.Bundle
+	24, // 27: caio.v1.TraceServiceEraseRequest.before:type_name -> google.protobuf.Timestamp
+	7,  // 28: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
+	24, // 29: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
+	24, // 30: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
+	7,  // 31: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
+	18, // 32: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
+	20, // 33: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
+	12, // 34: caio.v1.TraceService.Watch:input_type -> caio.v1.TraceServiceWatchRequest
+	14, // 35: caio.v1.TraceService.Bundle:input_type -> caio.v1.TraceServiceBundleRequest
+	16, // 36: caio.v1.TraceService.Erase:input_type -> caio.v1.TraceServiceEraseRequest
+	19, // 37: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
+	21, // 38: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
+	13, // 39: caio.v1.TraceService.Watch:output_type -> caio.v1.TraceServiceWatchResponse
+	15, // 40: caio.v1.TraceService.Bundle:output_type -> caio.v1.TraceServiceBundleResponse
+	17, // 41: caio.v1.TraceService.Erase:output_type -> caio.v1.TraceServiceEraseResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_trace_proto_init() }
@@ -863,16 +1918,19 @@ func file_caio_v1_trace_proto_init() {
 		return
 	}
 	file_caio_v1_decision_proto_init()
+	file_caio_v1_intent_proto_init()
 	file_caio_v1_request_proto_init()
+	file_caio_v1_result_proto_init()
 	file_caio_v1_workflow_proto_init()
-	file_caio_v1_trace_proto_msgTypes[2].OneofWrappers = []any{}
+	file_caio_v1_trace_proto_msgTypes[5].OneofWrappers = []any{}
+	file_caio_v1_trace_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_trace_proto_rawDesc), len(file_caio_v1_trace_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

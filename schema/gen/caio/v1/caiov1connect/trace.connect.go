@@ -37,6 +37,12 @@ const (
 	TraceServiceGetProcedure = "/caio.v1.TraceService/Get"
 	// TraceServiceListProcedure is the fully-qualified name of the TraceService's List RPC.
 	TraceServiceListProcedure = "/caio.v1.TraceService/List"
+	// TraceServiceWatchProcedure is the fully-qualified name of the TraceService's Watch RPC.
+	TraceServiceWatchProcedure = "/caio.v1.TraceService/Watch"
+	// TraceServiceBundleProcedure is the fully-qualified name of the TraceService's Bundle RPC.
+	TraceServiceBundleProcedure = "/caio.v1.TraceService/Bundle"
+	// TraceServiceEraseProcedure is the fully-qualified name of the TraceService's Erase RPC.
+	TraceServiceEraseProcedure = "/caio.v1.TraceService/Erase"
 )
 
 // TraceServiceClient is a client for the caio.v1.TraceService service.
@@ -45,6 +51,12 @@ type TraceServiceClient interface {
 	Get(context.Context, *connect.Request[v1.TraceServiceGetRequest]) (*connect.Response[v1.TraceServiceGetResponse], error)
 	// List returns traces, newest first.
 	List(context.Context, *connect.Request[v1.TraceServiceListRequest]) (*connect.Response[v1.TraceServiceListResponse], error)
+	// Watch sends traces as they come, each once and in the order of the log, until the caller leaves.
+	Watch(context.Context, *connect.Request[v1.TraceServiceWatchRequest]) (*connect.ServerStreamForClient[v1.TraceServiceWatchResponse], error)
+	// Bundle returns all that is needed to check one trace without the server.
+	Bundle(context.Context, *connect.Request[v1.TraceServiceBundleRequest]) (*connect.Response[v1.TraceServiceBundleResponse], error)
+	// Erase removes the bodies of traces and records that it did. For admins. Their entries stay in the log.
+	Erase(context.Context, *connect.Request[v1.TraceServiceEraseRequest]) (*connect.Response[v1.TraceServiceEraseResponse], error)
 }
 
 // NewTraceServiceClient constructs a client for the caio.v1.TraceService service. By default, it
@@ -72,13 +84,36 @@ func NewTraceServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watch: connect.NewClient[v1.TraceServiceWatchRequest, v1.TraceServiceWatchResponse](
+			httpClient,
+			baseURL+TraceServiceWatchProcedure,
+			connect.WithSchema(traceServiceMethods.ByName("Watch")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		bundle: connect.NewClient[v1.TraceServiceBundleRequest, v1.TraceServiceBundleResponse](
+			httpClient,
+			baseURL+TraceServiceBundleProcedure,
+			connect.WithSchema(traceServiceMethods.ByName("Bundle")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		erase: connect.NewClient[v1.TraceServiceEraseRequest, v1.TraceServiceEraseResponse](
+			httpClient,
+			baseURL+TraceServiceEraseProcedure,
+			connect.WithSchema(traceServiceMethods.ByName("Erase")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // traceServiceClient implements TraceServiceClient.
 type traceServiceClient struct {
-	get  *connect.Client[v1.TraceServiceGetRequest, v1.TraceServiceGetResponse]
-	list *connect.Client[v1.TraceServiceListRequest, v1.TraceServiceListResponse]
+	get    *connect.Client[v1.TraceServiceGetRequest, v1.TraceServiceGetResponse]
+	list   *connect.Client[v1.TraceServiceListRequest, v1.TraceServiceListResponse]
+	watch  *connect.Client[v1.TraceServiceWatchRequest, v1.TraceServiceWatchResponse]
+	bundle *connect.Client[v1.TraceServiceBundleRequest, v1.TraceServiceBundleResponse]
+	erase  *connect.Client[v1.TraceServiceEraseRequest, v1.TraceServiceEraseResponse]
 }
 
 // Get calls caio.v1.TraceService.Get.
@@ -91,12 +126,33 @@ func (c *traceServiceClient) List(ctx context.Context, req *connect.Request[v1.T
 	return c.list.CallUnary(ctx, req)
 }
 
+// Watch calls caio.v1.TraceService.Watch.
+func (c *traceServiceClient) Watch(ctx context.Context, req *connect.Request[v1.TraceServiceWatchRequest]) (*connect.ServerStreamForClient[v1.TraceServiceWatchResponse], error) {
+	return c.watch.CallServerStream(ctx, req)
+}
+
+// Bundle calls caio.v1.TraceService.Bundle.
+func (c *traceServiceClient) Bundle(ctx context.Context, req *connect.Request[v1.TraceServiceBundleRequest]) (*connect.Response[v1.TraceServiceBundleResponse], error) {
+	return c.bundle.CallUnary(ctx, req)
+}
+
+// Erase calls caio.v1.TraceService.Erase.
+func (c *traceServiceClient) Erase(ctx context.Context, req *connect.Request[v1.TraceServiceEraseRequest]) (*connect.Response[v1.TraceServiceEraseResponse], error) {
+	return c.erase.CallUnary(ctx, req)
+}
+
 // TraceServiceHandler is an implementation of the caio.v1.TraceService service.
 type TraceServiceHandler interface {
 	// Get returns one trace. TRACE_NOT_FOUND if there is none.
 	Get(context.Context, *connect.Request[v1.TraceServiceGetRequest]) (*connect.Response[v1.TraceServiceGetResponse], error)
 	// List returns traces, newest first.
 	List(context.Context, *connect.Request[v1.TraceServiceListRequest]) (*connect.Response[v1.TraceServiceListResponse], error)
+	// Watch sends traces as they come, each once and in the order of the log, until the caller leaves.
+	Watch(context.Context, *connect.Request[v1.TraceServiceWatchRequest], *connect.ServerStream[v1.TraceServiceWatchResponse]) error
+	// Bundle returns all that is needed to check one trace without the server.
+	Bundle(context.Context, *connect.Request[v1.TraceServiceBundleRequest]) (*connect.Response[v1.TraceServiceBundleResponse], error)
+	// Erase removes the bodies of traces and records that it did. For admins. Their entries stay in the log.
+	Erase(context.Context, *connect.Request[v1.TraceServiceEraseRequest]) (*connect.Response[v1.TraceServiceEraseResponse], error)
 }
 
 // NewTraceServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -120,12 +176,38 @@ func NewTraceServiceHandler(svc TraceServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	traceServiceWatchHandler := connect.NewServerStreamHandler(
+		TraceServiceWatchProcedure,
+		svc.Watch,
+		connect.WithSchema(traceServiceMethods.ByName("Watch")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	traceServiceBundleHandler := connect.NewUnaryHandler(
+		TraceServiceBundleProcedure,
+		svc.Bundle,
+		connect.WithSchema(traceServiceMethods.ByName("Bundle")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	traceServiceEraseHandler := connect.NewUnaryHandler(
+		TraceServiceEraseProcedure,
+		svc.Erase,
+		connect.WithSchema(traceServiceMethods.ByName("Erase")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/caio.v1.TraceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TraceServiceGetProcedure:
 			traceServiceGetHandler.ServeHTTP(w, r)
 		case TraceServiceListProcedure:
 			traceServiceListHandler.ServeHTTP(w, r)
+		case TraceServiceWatchProcedure:
+			traceServiceWatchHandler.ServeHTTP(w, r)
+		case TraceServiceBundleProcedure:
+			traceServiceBundleHandler.ServeHTTP(w, r)
+		case TraceServiceEraseProcedure:
+			traceServiceEraseHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -141,4 +223,16 @@ func (UnimplementedTraceServiceHandler) Get(context.Context, *connect.Request[v1
 
 func (UnimplementedTraceServiceHandler) List(context.Context, *connect.Request[v1.TraceServiceListRequest]) (*connect.Response[v1.TraceServiceListResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("caio.v1.TraceService.List is not implemented"))
+}
+
+func (UnimplementedTraceServiceHandler) Watch(context.Context, *connect.Request[v1.TraceServiceWatchRequest], *connect.ServerStream[v1.TraceServiceWatchResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("caio.v1.TraceService.Watch is not implemented"))
+}
+
+func (UnimplementedTraceServiceHandler) Bundle(context.Context, *connect.Request[v1.TraceServiceBundleRequest]) (*connect.Response[v1.TraceServiceBundleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("caio.v1.TraceService.Bundle is not implemented"))
+}
+
+func (UnimplementedTraceServiceHandler) Erase(context.Context, *connect.Request[v1.TraceServiceEraseRequest]) (*connect.Response[v1.TraceServiceEraseResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("caio.v1.TraceService.Erase is not implemented"))
 }
