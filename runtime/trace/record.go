@@ -22,7 +22,10 @@ import (
 const (
 	MaxRaw      = 16 << 20 // bytes, serialized
 	MaxServices = 256      // distinct services that answered or were tried
-	maxName     = 1024     // bytes of a tenant or a service id, so that index keys stay small
+	// MaxLag is how much later than its id says a request may have arrived: a workflow names the traces of its steps
+	// before it begins them.
+	MaxLag  = 24 * time.Hour
+	maxName = 1024 // bytes of a tenant or a service id, so that index keys stay small
 )
 
 // A Record is a trace as storages keep it: the bytes, and beside them all that is searched for, so that a storage
@@ -71,6 +74,9 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 	}
 	if !validTime(t.Time.AsTime()) {
 		return Record{}, fmt.Errorf("%w: trace %s: time: %s lies outside 1678..2262", ErrInvalid, t.TraceId, t.Time.AsTime())
+	}
+	if named, lag := TimeOf(t.TraceId), t.Time.AsTime(); lag.Before(named) || lag.Sub(named) > MaxLag {
+		return Record{}, fmt.Errorf("%w: trace %s: its id was made for %s, its request arrived at %s", ErrInvalid, t.TraceId, named, t.Time.AsTime())
 	}
 	if t.GetStatus() == "" || len(t.Status) > maxName {
 		return Record{}, fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)

@@ -29,7 +29,7 @@ type Storage interface {
 	// log never calls it twice at the same time.
 	Append(ctx context.Context, g *Group) error
 
-	// Get returns the record with that trace id; ErrNotFound, or ErrErased if its body was removed. Safe for concurrent
+	// Get returns the record with that trace id, which NewID made of its time; ErrNotFound, or ErrErased if its body was removed. Safe for concurrent
 	// use, also with Append.
 	Get(ctx context.Context, traceID string) (*Record, error)
 

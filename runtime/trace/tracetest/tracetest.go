@@ -10,7 +10,6 @@ import (
 	crand "crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -101,7 +100,7 @@ func Records(first uint64, n int) []trace.Record {
 		records[i] = trace.Record{
 			Sequence: seq, TraceID: ID(seq), Tenant: []string{"", "acme", "globex"}[rng.IntN(3)], Services: services,
 			Status: []string{"ok", "refused", "failed"}[rng.IntN(3)],
-			Time:   time.Unix(1_800_000_000, 0).Add(time.Duration(seq)*time.Second - time.Duration(rng.IntN(20))*time.Second).UTC(),
+			Time:   timeOf(seq),
 			Hash:   sha256.Sum256(raw), Raw: raw,
 		}
 	}
@@ -109,7 +108,18 @@ func Records(first uint64, n int) []trace.Record {
 }
 
 // ID returns the trace id of the record with that sequence.
-func ID(seq uint64) string { return fmt.Sprintf("%032x", seq*0x9e3779b97f4a7c15+1) }
+func ID(seq uint64) string {
+	id, err := trace.NewID(timeOf(seq), rand.NewChaCha8([32]byte{byte(seq), byte(seq >> 8), byte(seq >> 16), byte(seq >> 24)}))
+	if err != nil {
+		panic(err) // it never runs out
+	}
+	return id
+}
+
+func timeOf(seq uint64) time.Time {
+	late := rand.New(rand.NewPCG(seq, 8)).IntN(20)
+	return time.Unix(1_800_000_000, 0).Add(time.Duration(seq)*time.Second - time.Duration(late)*time.Second).UTC()
+}
 
 func listing(t *testing.T, s trace.Storage) {
 	all := Records(0, 400)
