@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"unicode/utf8"
 
@@ -19,11 +21,26 @@ const (
 	MaxFound = 256
 )
 
+// RecordOf returns the record of a trace as it came out of a log; its hash is that of its bytes, whatever s says. It
+// fails on bytes that are no trace.
+func RecordOf(s *caiov1.StoredTrace) (Record, error) {
+	t := s.GetTrace()
+	r := Record{
+		Sequence: s.GetSequence(), TraceID: t.GetTraceId(), Tenant: t.GetRequest().GetPrincipal().GetTenant(), Services: servicesOf(t),
+		Status: t.GetStatus(), Time: t.GetTime().AsTime(), Hash: sha256.Sum256(s.GetRaw()), Raw: s.GetRaw(),
+	}
+	if err := r.describe(t, s.GetRaw()); err != nil {
+		return Record{}, fmt.Errorf("trace %.40q (sequence %d): %w: %v", r.TraceID, r.Sequence, ErrDamaged, err)
+	}
+	return r, nil
+}
+
 // describe sets what r is found by, from t and the bytes it was serialized to. It fails on bytes that are no trace.
 func (r *Record) describe(t *caiov1.Trace, raw []byte) error {
 	var rules ruleSet
 	r.RequestID = cut(t.GetRequest().GetContext().GetRequestId())
-	r.DurationMs, r.Cost = t.GetDurationMs(), costOf(t.GetAttempts())
+	r.DurationMs = t.GetDurationMs()
+	r.Cost, _ = CostOf(t.GetAttempts())
 	r.Violation = false
 	for _, a := range t.GetAttempts() {
 		for _, v := range a.GetViolations() {
@@ -39,19 +56,24 @@ func (r *Record) describe(t *caiov1.Trace, raw []byte) error {
 	return nil
 }
 
-// costOf sums what attempts cost in one currency; where there are several, it is the largest of their sums. 0: unknown.
-func costOf(attempts []*caiov1.Attempt) float64 {
-	var largest float64
+// CostOf sums what attempts cost, in one currency; where there are several, it is the largest of their sums. An empty
+// currency: no cost is known.
+func CostOf(attempts []*caiov1.Attempt) (cost float64, currency string) {
 	for i, a := range attempts {
+		if a.GetObserved().GetCurrency() == "" {
+			continue
+		}
 		sum := 0.0
 		for _, b := range attempts[i:] { // the first of its currency has the whole sum
 			if b.GetObserved().GetCurrency() == a.GetObserved().GetCurrency() {
 				sum += b.GetObserved().GetCost()
 			}
 		}
-		largest = max(largest, sum)
+		if currency == "" || sum > cost {
+			cost, currency = sum, a.GetObserved().GetCurrency()
+		}
 	}
-	return largest
+	return cost, currency
 }
 
 // cut returns what of an id is looked at.

@@ -168,6 +168,32 @@ func TestEachFilterFindsWhatItNames(t *testing.T) {
 	}
 }
 
+func TestTheRecordOfATraceIsTheOneThatWasStored(t *testing.T) {
+	storage := trace.NewMemory()
+	l := openLog(t, storage, trace.Options{})
+	m := newTrace(t, 1)
+	m.Decision, m.DurationMs = refusal([]string{"SEC-2", "SEC-1"}), 7
+	m.Attempts = append(m.Attempts, spent(2, "USD"))
+	if err := l.Append(t.Context(), undecoded(t, m), trace.Durable); err != nil {
+		t.Fatal(err)
+	}
+	want, err := storage.Get(t.Context(), m.TraceId)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := l.Get(t.Context(), m.TraceId)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := trace.RecordOf(stored); err != nil || !reflect.DeepEqual(got, *want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, *want)
+	}
+	stored.Raw = stored.Raw[:len(stored.Raw)-3]
+	if _, err := trace.RecordOf(stored); !errors.Is(err, trace.ErrDamaged) {
+		t.Errorf("of bytes cut short: %v", err)
+	}
+}
+
 func TestADecisionThatCannotBeReadIsNotStored(t *testing.T) {
 	l := openLog(t, trace.NewMemory(), trace.Options{})
 	m := newTrace(t, 1)
