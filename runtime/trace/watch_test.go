@@ -214,6 +214,27 @@ func TestAWatchOfADamagedTraceSaysSo(t *testing.T) {
 	}
 }
 
+// erased is a storage in which the body of the trace at one position was removed.
+type erased struct {
+	trace.Storage
+	at uint64
+}
+
+func (e erased) At(ctx context.Context, sequence uint64) (*trace.Record, error) {
+	if sequence == e.at {
+		return nil, trace.ErrErased
+	}
+	return e.Storage.At(ctx, sequence)
+}
+
+func TestAWatchPassesOverErasedTraces(t *testing.T) {
+	l := openLog(t, erased{trace.NewMemory(), 1}, trace.Options{})
+	appendMany(t, l, 3)
+	next := pull(t, t.Context(), l, trace.Query{}, position(0))
+	expectRange(t, next, 0, 1)
+	expectRange(t, next, 2, 3)
+}
+
 func BenchmarkAnnounce(b *testing.B) {
 	for _, c := range []struct {
 		name     string
