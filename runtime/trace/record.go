@@ -39,6 +39,12 @@ type Record struct {
 	Time     time.Time
 	Hash     [sha256.Size]byte // of Raw
 	Raw      []byte            // the serialized caiov1.Trace
+
+	RequestID  string   // the caller's own name for the request, at most MaxFound bytes of it; empty: none
+	Rules      []string // that refused a candidate or found a violation; sorted, distinct, at most MaxRules, each at most MaxFound bytes
+	Violation  bool     // a guarantee was broken, whatever the reaction was
+	DurationMs float64  // as in caiov1.Trace
+	Cost       float64  // of all attempts: their sum, of several currencies the largest sum; 0: unknown
 }
 
 // A Position is where a record stands in a listing: listings are ordered by time, then by sequence.
@@ -97,10 +103,14 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 	if len(raw) > MaxRaw {
 		return Record{}, fmt.Errorf("%w: trace %s has %d bytes, at most %d are allowed", ErrInvalid, t.TraceId, len(raw), MaxRaw)
 	}
-	return Record{
+	r := Record{
 		TraceID: t.TraceId, Tenant: tenant, Services: services, Status: t.Status,
 		Time: t.Time.AsTime(), Hash: sha256.Sum256(raw), Raw: raw,
-	}, nil
+	}
+	if err := r.describe(t, raw); err != nil {
+		return Record{}, fmt.Errorf("%w: trace %s: read its decision: %v", ErrInvalid, t.TraceId, err)
+	}
+	return r, nil
 }
 
 // servicesOf returns the services that answered or were tried, sorted and distinct.

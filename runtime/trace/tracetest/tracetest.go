@@ -54,6 +54,8 @@ func Storage(t *testing.T, open func(t *testing.T) trace.Storage) {
 	})
 	t.Run("entries and tiles are those of the records", func(t *testing.T) { entries(t, open(t)) })
 	t.Run("a listing is what the filter selects, in order", func(t *testing.T) { listing(t, open(t)) })
+	t.Run("what is found by comes back", func(t *testing.T) { foundBy(t, open(t)) })
+	t.Run("each filter finds what it names, alone and with the others", func(t *testing.T) { filters(t, open(t)) })
 	t.Run("pages join to the whole listing", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("names that contain one another are kept apart", func(t *testing.T) { names(t, open(t)) })
 	t.Run("a group with a known id is refused whole", func(t *testing.T) { duplicates(t, open(t)) })
@@ -103,6 +105,7 @@ func Records(first uint64, n int) []trace.Record {
 			Time:   timeOf(seq),
 			Hash:   sha256.Sum256(raw), Raw: raw,
 		}
+		find(&records[i], rng)
 	}
 	return records
 }
