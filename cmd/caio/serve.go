@@ -31,7 +31,7 @@ type serveOptions struct {
 	addr, data, plugins, secrets string
 	jwks, issuer, audience       string
 	insecureDev                  bool
-	origins                      []string
+	origins, witnesses           []string
 	maxBody                      int
 	grace, halfLife              time.Duration
 	logLevel                     string
@@ -79,6 +79,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")
 	f.BoolVar(&o.insecureDev, "insecure-dev", false, "let everybody in without a token, as an admin; for development only")
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
+	f.StringArrayVar(&o.witnesses, "witness", nil, "public key (name+hash+base64) of a witness whose signatures below the log's checkpoints are taken; may be repeated")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
@@ -173,7 +174,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(e.Close)
 	s, err := server.New(server.Options{
 		Engine: e, Traces: traces, Schema: schema, Verifier: verifier, InsecureDev: o.insecureDev, AllowedOrigins: o.origins,
-		MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
+		Witnesses: o.witnesses, MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
 	})
 	if err != nil {
 		return err

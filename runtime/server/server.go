@@ -19,8 +19,9 @@
 //	listener, err := net.Listen("tcp", "127.0.0.1:7400")
 //	err = s.Serve(ctx, listener) // until ctx ends
 //
-// Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, and GET /health. These,
-// SystemService included, need no token: they tell the public schema, the version and whether the server serves.
+// Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, GET /health, and the log as
+// strangers may read it under /log/ (log.go). These, SystemService included, need no token: they tell the public schema,
+// the version, whether the server serves, and commitments to traces.
 package server
 
 import (
@@ -60,6 +61,10 @@ type Options struct {
 	// InsecureDev lets callers without a token in, as an anonymous admin or as the principal that the request itself
 	// names. For development on one's own machine.
 	InsecureDev bool
+
+	// Witnesses are the public keys of those whose signatures below checkpoints of the log are taken, as signed-note has
+	// them (name+hash+base64). Empty: nobody's are.
+	Witnesses []string
 
 	// AllowedOrigins are the web origins, such as "https://app.example.com", whose pages may call. Empty: none. "*"
 	// (all) needs InsecureDev.
@@ -185,6 +190,14 @@ func (s *Server) build() (http.Handler, error) {
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
+	// Until trace.Log is one in itself.
+	if log, ok := any(s.opts.Traces).(publicLog); ok {
+		published, err := newPublication(log, s.opts.Witnesses, s.opts.Logger)
+		if err != nil {
+			return nil, err
+		}
+		published.mount(mux)
+	}
 
 	// A reflection stream stays open as long as its client likes: the limit is on each of its messages, not on all.
 	reflector := grpcreflect.NewStaticReflector(append(serviceNames(), grpchealth.HealthV1ServiceName)...)
@@ -200,7 +213,7 @@ func withOrigins(h http.Handler, origins []string) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
 		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "Retry-After", "WWW-Authenticate"),
 		MaxAge:         int((2 * time.Hour).Seconds()),

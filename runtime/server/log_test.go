@@ -1,0 +1,289 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/tree"
+)
+
+// memoryLog is a log of so many entries in memory, signed by a key of its own.
+type memoryLog struct {
+	signer  *tree.Signer
+	edge    tree.Edge
+	levels  [][]byte // hashes by level
+	entries []byte   // one after the other, with their lengths
+	broken  error    // what Tile fails with
+
+	mu     sync.Mutex
+	signed []byte // guarded by mu
+}
+
+func newMemoryLog(t testing.TB, size int) *memoryLog {
+	t.Helper()
+	skey, err := tree.NewKey(rand.Reader, "traces.example.com/eu")
+	check(t, err)
+	l := &memoryLog{}
+	l.signer, err = tree.NewSigner(skey)
+	check(t, err)
+	for i := range size {
+		entry := tree.AppendEntry(nil, sha256.Sum256(fmt.Append(nil, i)))
+		l.entries = append(binary.BigEndian.AppendUint16(l.entries, uint16(len(entry))), entry...)
+		l.edge.Append(tree.RecordHash(entry), func(level int, h tree.Hash) {
+			if level == len(l.levels) {
+				l.levels = append(l.levels, nil)
+			}
+			l.levels[level] = append(l.levels[level], h[:]...)
+		})
+	}
+	l.signed, err = l.signer.Sign(l.Head())
+	check(t, err)
+	return l
+}
+
+func (l *memoryLog) Checkpoint() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.signed
+}
+
+func (l *memoryLog) Head() tree.Head { return tree.Head{Size: l.edge.Size(), Root: l.edge.Root()} }
+func (l *memoryLog) Key() string     { return l.signer.VerifierKey() }
+
+func (l *memoryLog) Tile(_ context.Context, p tree.TilePath) ([]byte, error) {
+	if l.broken != nil {
+		return nil, l.broken
+	}
+	if p.In(l.edge.Size()) < p.Width {
+		return nil, trace.ErrNotFound
+	}
+	data, each := l.entries, 2+tree.EntrySize
+	if p.Level >= 0 {
+		data, each = l.levels[p.Level], len(tree.Hash{})
+	}
+	from := int(p.N) * tree.TileWidth * each
+	return data[from : from+p.Width*each], nil
+}
+
+func (l *memoryLog) Cosign(_ context.Context, signed []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.signed = signed
+	return nil
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// published is the address at which l is served, as the server serves it.
+func published(t testing.TB, l publicLog, witnesses ...string) string {
+	t.Helper()
+	p, err := newPublication(l, witnesses, slog.New(slog.DiscardHandler))
+	check(t, err)
+	mux := http.NewServeMux()
+	p.mount(mux)
+	s := httptest.NewServer(withOrigins(mux, []string{"https://audit.example.com"}))
+	t.Cleanup(s.Close)
+	return s.URL + "/log/"
+}
+
+func fetch(t testing.TB, method, url, body string) (*http.Response, []byte) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	check(t, err)
+	r.Header.Set("Origin", "https://audit.example.com")
+	answer, err := http.DefaultClient.Do(r)
+	check(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	raw, err := io.ReadAll(answer.Body)
+	check(t, err)
+	return answer, raw
+}
+
+// served are a log's tiles as a stranger reads them.
+type served struct {
+	t   testing.TB
+	url string
+}
+
+func (s served) ReadTile(level int, n uint64, width int) ([]byte, error) {
+	answer, raw := fetch(s.t, http.MethodGet, s.url+"tile/"+tree.TilePath{Level: level, N: n, Width: width}.String(), "")
+	if answer.StatusCode != http.StatusOK {
+		return nil, errors.New(answer.Status)
+	}
+	return raw, nil
+}
+
+// TestStrangersCheckTheWholeLog reads a log of three levels with nothing but its address and its key.
+func TestStrangersCheckTheWholeLog(t *testing.T) {
+	const size = 66_000
+	url := published(t, newMemoryLog(t, size))
+	_, key := fetch(t, http.MethodGet, url+"key", "")
+	v, err := tree.NewVerifier(string(key))
+	check(t, err)
+	_, signed := fetch(t, http.MethodGet, url+"checkpoint", "")
+	c, _, err := tree.Open(signed, v)
+	check(t, err)
+	if c.Size != size {
+		t.Fatalf("the checkpoint is of %d entries", c.Size)
+	}
+	var edge tree.Edge
+	for n := uint64(0); edge.Size() < c.Size; n++ {
+		bundle := tree.TilePath{Level: -1, N: n}
+		bundle.Width = tree.TilePath{Level: -1, N: n, Width: tree.TileWidth}.In(c.Size)
+		_, raw := fetch(t, http.MethodGet, url+"tile/"+bundle.String(), "")
+		for len(raw) > 0 {
+			length := int(binary.BigEndian.Uint16(raw))
+			edge.Append(tree.RecordHash(raw[2:2+length]), func(int, tree.Hash) {})
+			raw = raw[2+length:]
+		}
+	}
+	if edge.Root() != c.Root {
+		t.Error("the entries do not lead to the checkpoint's root")
+	}
+	if _, err := tree.ReadEdge(served{t, url}, c.Head); err != nil {
+		t.Error(err)
+	}
+	proof, err := tree.ProveInclusion(served{t, url}, c.Head, 31_337)
+	check(t, err)
+	check(t, tree.CheckInclusion(proof, c.Head, 31_337, tree.AppendEntry(nil, sha256.Sum256([]byte("31337")))))
+}
+
+func TestAddressesOfTheLog(t *testing.T) {
+	url := published(t, newMemoryLog(t, 600))
+	const octets, text = "application/octet-stream", "text/plain; charset=utf-8"
+	for _, tt := range []struct {
+		method, path string
+		status, size int // size: of the body; 0: no matter
+		kind, cache  string
+	}{
+		{"GET", "checkpoint", 200, 0, text, "no-cache"},
+		{"HEAD", "checkpoint", 200, 0, text, "no-cache"},
+		{"GET", "key", 200, 0, text, "public, max-age=300"},
+		{"GET", "tile/0/000", 200, 8192, octets, "public, max-age=31536000, immutable"},
+		{"HEAD", "tile/0/000", 200, 0, octets, "public, max-age=31536000, immutable"},
+		{"GET", "tile/0/002.p/88", 200, 88 * 32, octets, "public, max-age=60"},
+		{"GET", "tile/1/000.p/2", 200, 64, octets, "public, max-age=60"},
+		{"GET", "tile/entries/001", 200, 256 * 35, octets, "public, max-age=31536000, immutable"},
+		{"GET", "tile/entries/002.p/88", 200, 88 * 35, octets, "public, max-age=60"},
+		{"GET", "tile/0/002", 404, 0, text, "no-store"},
+		{"GET", "tile/0/002.p/89", 404, 0, text, "no-store"},
+		{"GET", "tile/0/003.p/1", 404, 0, text, "no-store"},
+		{"GET", "tile/1/000", 404, 0, text, "no-store"},
+		{"GET", "tile/2/000.p/1", 404, 0, text, "no-store"},
+		{"GET", "tile/63/x999/x999/x999/x999/x999/999", 404, 0, text, "no-store"},
+		{"GET", "tile/0/0", 404, 0, text, "no-store"},
+		{"GET", "tile/0/000.p/0", 404, 0, text, "no-store"},
+		{"GET", "tile/0/000.p/256", 404, 0, text, "no-store"},
+		{"GET", "tile/data/000", 404, 0, text, "no-store"},
+		{"GET", "tile/", 404, 0, text, "no-store"},
+		{"GET", "", 404, 0, text, ""},
+		{"GET", "add-checkpoint", 404, 0, text, ""},
+		{"POST", "checkpoint", 405, 0, text, ""},
+		{"DELETE", "tile/0/000", 405, 0, text, ""},
+		{"GET", "add-cosignature", 405, 0, text, ""},
+		{"POST", "add-cosignature", 403, 0, text, "no-store"}, // no witness is known
+	} {
+		answer, raw := fetch(t, tt.method, url+tt.path, "")
+		h := answer.Header
+		if answer.StatusCode != tt.status || h.Get("Content-Type") != tt.kind || h.Get("Cache-Control") != tt.cache {
+			t.Errorf("%s %s: %d, %q, %q; want %+v", tt.method, tt.path, answer.StatusCode, h.Get("Content-Type"), h.Get("Cache-Control"), tt)
+		}
+		if tt.size != 0 && len(raw) != tt.size || tt.method == "HEAD" && (len(raw) != 0 || answer.ContentLength <= 0) {
+			t.Errorf("%s %s: %d bytes, length %d", tt.method, tt.path, len(raw), answer.ContentLength)
+		}
+		if tt.status == 200 && h.Get("Access-Control-Allow-Origin") == "" {
+			t.Errorf("%s %s: an allowed page may not read it", tt.method, tt.path)
+		}
+	}
+}
+
+func TestWhatFailsInsideIsNotTold(t *testing.T) {
+	l := newMemoryLog(t, 1)
+	l.broken = errors.New("open /secret/place: gone")
+	answer, raw := fetch(t, http.MethodGet, published(t, l)+"tile/0/000.p/1", "")
+	if answer.StatusCode != http.StatusInternalServerError || strings.Contains(string(raw), "secret") {
+		t.Errorf("%s: %s", answer.Status, raw)
+	}
+}
+
+// newWitness is a witness's public key, and what signs a checkpoint with it as C2SP tlog-cosignature says.
+func newWitness(t testing.TB, name string) (vkey string, cosign func(signed []byte) string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	typed := append([]byte{4}, public...)
+	sum := sha256.Sum256([]byte(name + "\n" + string(typed)))
+	id := sum[:4]
+	return fmt.Sprintf("%s+%x+%s", name, id, base64.StdEncoding.EncodeToString(typed)), func(signed []byte) string {
+		const at = 1_800_000_000
+		text, _, _ := strings.Cut(string(signed), "\n\n")
+		sig := ed25519.Sign(private, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s\n", at, text))
+		raw := slices.Concat(id, binary.BigEndian.AppendUint64(nil, at), sig)
+		return fmt.Sprintf("%s— %s %s\n", signed, name, base64.StdEncoding.EncodeToString(raw))
+	}
+}
+
+func TestCosignaturesOfKnownWitnessesAreKeptAndServed(t *testing.T) {
+	l := newMemoryLog(t, 600)
+	vkey, cosign := newWitness(t, "w.example.com/1")
+	_, unknown := newWitness(t, "w.example.com/2")
+	url := published(t, l, vkey)
+	plain := l.Checkpoint()
+	larger, err := l.signer.Sign(tree.Head{Size: 601, Root: l.edge.Root()})
+	check(t, err)
+	forked, err := l.signer.Sign(tree.Head{Size: 600})
+	check(t, err)
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		says       string
+	}{
+		{"nothing", "", 403, "no valid checkpoint"},
+		{"no cosignature", string(plain), 403, "w.example.com/1"},
+		{"a stranger's", unknown(plain), 403, "w.example.com/1"},
+		{"of another log", cosign(newMemoryLog(t, 600).Checkpoint()), 403, "traces.example.com/eu"},
+		{"a false one", strings.Replace(cosign(plain), "\n600\n", "\n599\n", 1), 403, "no valid checkpoint"},
+		{"a tree that is not there yet", cosign(larger), 409, "has 601"},
+		{"another tree of that size", cosign(forked), 409, "has 600"},
+		{"too long", cosign(plain) + strings.Repeat("— x y\n", maxNote/7), 413, "65536"},
+		{"one, and a stranger's", unknown([]byte(cosign(plain))), 200, "600"},
+	} {
+		answer, raw := fetch(t, http.MethodPost, url+"add-cosignature", tt.body)
+		if answer.StatusCode != tt.status || !strings.Contains(string(raw), tt.says) {
+			t.Errorf("%s: %d %s; want %d and %q", tt.name, answer.StatusCode, raw, tt.status, tt.says)
+		}
+		_, now := fetch(t, http.MethodGet, url+"checkpoint", "")
+		if want := string(plain); tt.status != 200 && string(now) != want || tt.status == 200 && string(now) != cosign(plain) {
+			t.Errorf("%s: served is now\n%s", tt.name, now)
+		}
+	}
+}
+
+func TestKeysThatAreNoWitnessesAreRefusedAtTheStart(t *testing.T) {
+	l := newMemoryLog(t, 1)
+	for _, key := range []string{"", "w.example.com", "w+00000000+AAAA", l.Key()} {
+		if _, err := newPublication(l, []string{key}, slog.New(slog.DiscardHandler)); err == nil {
+			t.Errorf("%q is taken", key)
+		}
+	}
+}
