@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog soak fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog soak kills powercut fuzz adapters
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -34,7 +34,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
-	$(GO) vet -tags differential ./runtime/policy
+	$(GO) vet -tags differential,powercut ./runtime/policy ./runtime/store
 	cd tools/tlog && $(GO) vet ./...
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
@@ -76,6 +76,12 @@ soak: build ## minutes: changes under load, plain and under -race; kill -9 and n
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
+
+kills: ## minutes: kill -9 a process that writes to a store, 100 times: nothing acknowledged is missing
+	$(GO) test -run TestKilled -count=1 -v -timeout 40m ./runtime/store -kills 100
+
+powercut: ## minutes, as root on Linux: shut a file system down mid-write, 40 times: nothing acknowledged as durable is missing
+	$(GO) test -tags powercut -run TestPowerCuts -count=1 -v -timeout 40m ./runtime/store
 
 FUZZTIME ?= 30s
 fuzz: adapters ## fuzz every decoder for FUZZTIME each
