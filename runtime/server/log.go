@@ -18,13 +18,17 @@ import (
 // publicLog is the log as strangers may see it. Implementation: [trace.Log].
 type publicLog interface {
 	// Checkpoint returns the newest checkpoint that is durable, a signed note.
-	Checkpoint() []byte
+	Checkpoint() ([]byte, error)
 	// Head returns what Checkpoint names.
 	Head() tree.Head
 	// Tile returns a tile or a bundle of entries, or trace.ErrNotFound where the tree of Head has none of that width.
 	Tile(ctx context.Context, p tree.TilePath) ([]byte, error)
 	// Key returns the public key in signed-note's form.
 	Key() string
+}
+
+// cosigner is a log that keeps what witnesses sign.
+type cosigner interface {
 	// Cosign keeps what witnesses signed below a checkpoint, for Checkpoint to return with it.
 	Cosign(ctx context.Context, signed []byte) error
 }
@@ -90,8 +94,13 @@ const (
 	cacheEver  = "public, max-age=31536000, immutable"
 )
 
-func (p *publication) checkpoint(w http.ResponseWriter, _ *http.Request) {
-	send(w, "text/plain; charset=utf-8", cacheNever, p.log.Checkpoint())
+func (p *publication) checkpoint(w http.ResponseWriter, r *http.Request) {
+	signed, err := p.log.Checkpoint()
+	if err != nil {
+		p.fault(w, r, "sign a checkpoint", err)
+		return
+	}
+	send(w, "text/plain; charset=utf-8", cacheNever, signed)
 }
 
 func (p *publication) key(w http.ResponseWriter, _ *http.Request) {
@@ -120,7 +129,8 @@ func (p *publication) tile(w http.ResponseWriter, r *http.Request) {
 
 // addCosignature answers with the statuses that a witness of tlog-witness would, where there is the like.
 func (p *publication) addCosignature(w http.ResponseWriter, r *http.Request) {
-	if len(p.witnesses) == 0 {
+	log, keeps := p.log.(cosigner)
+	if !keeps || len(p.witnesses) == 0 {
 		say(w, http.StatusForbidden, "no witness is known here: the server is to be started with --witness KEY for each")
 		return
 	}
@@ -143,7 +153,7 @@ func (p *publication) addCosignature(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Whoever sent it may leave: it is kept all the same.
-	err = p.log.Cosign(context.WithoutCancel(r.Context()), signed)
+	err = log.Cosign(context.WithoutCancel(r.Context()), signed)
 	switch {
 	case err == nil:
 		say(w, http.StatusOK, fmt.Sprintf("kept for the tree of %d entries", checkpoint.Size))

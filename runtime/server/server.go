@@ -190,14 +190,11 @@ func (s *Server) build() (http.Handler, error) {
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
-	// Until trace.Log is one in itself.
-	if log, ok := any(s.opts.Traces).(publicLog); ok {
-		published, err := newPublication(log, s.opts.Witnesses, s.opts.Logger)
-		if err != nil {
-			return nil, err
-		}
-		published.mount(mux)
+	published, err := newPublication(s.opts.Traces, s.opts.Witnesses, s.opts.Logger)
+	if err != nil {
+		return nil, err
 	}
+	published.mount(mux)
 
 	// A reflection stream stays open as long as its client likes: the limit is on each of its messages, not on all.
 	reflector := grpcreflect.NewStaticReflector(append(serviceNames(), grpchealth.HealthV1ServiceName)...)
