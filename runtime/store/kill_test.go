@@ -2,14 +2,20 @@ package store_test
 
 import (
 	"bufio"
+	crand "crypto/rand"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/smarthausgroup/caio/runtime/store"
+	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/tree"
 )
 
 var kills = flag.Int("kills", 6, "how often a process that writes is killed")
@@ -26,13 +32,13 @@ func TestKilledProcessesLoseNothingAcknowledged(t *testing.T) {
 	traces, changes := 0, uint64(0)
 	for round := range *kills {
 		if round%killsPerStore == 0 {
-			dir, said = t.TempDir(), newAcknowledged()
+			dir, said = t.TempDir(), newAcknowledged(t)
 		}
 		writes := 1 + rand.IntN(2000)
 		if round < len(usual) {
 			writes = usual[round]
 		}
-		worker := child(t, "work", dir)
+		worker := said.worker(t, dir)
 		var stderr strings.Builder
 		worker.Stderr = &stderr
 		out, err := worker.StdoutPipe()
@@ -67,26 +73,44 @@ func TestKilledProcessesLoseNothingAcknowledged(t *testing.T) {
 
 // acknowledged is what workers said that they wrote to one store.
 type acknowledged struct {
+	key      string // the log's private key
 	traces   map[string]bool
+	trees    map[uint64]string // root by size
 	services map[string]uint64 // revision by id
 	last     uint64            // revision
 }
 
-func newAcknowledged() *acknowledged {
-	return &acknowledged{traces: map[string]bool{}, services: map[string]uint64{}}
+func newAcknowledged(t *testing.T) *acknowledged {
+	t.Helper()
+	key, err := tree.NewKey(crand.Reader, "kill.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &acknowledged{key: key, traces: map[string]bool{}, trees: map[uint64]string{}, services: map[string]uint64{}}
+}
+
+// worker prepares a process that writes to the store in dir.
+func (a *acknowledged) worker(t *testing.T, dir string) *exec.Cmd {
+	cmd := child(t, "work", dir)
+	cmd.Env = append(cmd.Env, keyVar+"="+a.key)
+	return cmd
 }
 
 // take reads a line of a worker's.
 func (a *acknowledged) take(line string) {
-	what, rest, _ := strings.Cut(line, " ")
-	id, revision := rest, uint64(0)
-	fmt.Sscanf(rest, "%s %d", &id, &revision)
-	switch what {
+	words := strings.Fields(line + " . .") // a line may be cut short
+	id, revision := words[1], uint64(0)
+	switch words[0] {
 	case "trace":
 		a.traces[id] = true
+	case "head":
+		size, _ := strconv.ParseUint(id, 10, 64)
+		a.trees[size] = words[2]
 	case "service":
+		revision, _ = strconv.ParseUint(words[2], 10, 64)
 		a.services[id] = revision
 	case "deleted":
+		revision, _ = strconv.ParseUint(words[2], 10, 64)
 		delete(a.services, id)
 	}
 	a.last = max(a.last, revision)
@@ -106,6 +130,7 @@ func lookFor(t *testing.T, dir string, said *acknowledged) {
 			t.Fatalf("an acknowledged trace is gone: %v", err)
 		}
 	}
+	treeHolds(t, s, said)
 	records, is, err := s.Services(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -127,4 +152,51 @@ func lookFor(t *testing.T, dir string, said *acknowledged) {
 		t.Fatalf("services are %v, acknowledged were %v", got, services)
 	}
 	said.last, said.services = is, kept
+}
+
+// treeHolds makes the tree anew from every trace that is there. It must be the one that the newest checkpoint names, and
+// every tree that was ever signed must be a beginning of it.
+func treeHolds(t *testing.T, s *store.Store, said *acknowledged) {
+	t.Helper()
+	signer, err := tree.NewSigner(said.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := trace.Open(s.Traces(), trace.Options{Signer: signer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	entries := map[uint64][]byte{}
+	for q := (trace.Query{Limit: 1000}); ; {
+		page, next, err := log.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page {
+			entries[r.Sequence] = tree.AppendEntry(nil, sha256.Sum256(r.Raw))
+		}
+		if q.Token = next; next == "" {
+			break
+		}
+	}
+	var edge tree.Edge
+	for i := range uint64(len(entries)) {
+		entry, ok := entries[i]
+		if !ok {
+			t.Fatalf("of %d traces, that at %d is missing", len(entries), i)
+		}
+		edge.Append(tree.RecordHash(entry), func(int, tree.Hash) {})
+		if root, known := said.trees[i+1]; known && root != edge.Root().String() {
+			t.Fatalf("the tree of %d traces was signed with root %s, and is %v now", i+1, root, edge.Root())
+		}
+	}
+	if head := log.Head(); head.Size != edge.Size() || head.Root != edge.Root() {
+		t.Fatalf("the newest checkpoint names %d traces and root %v; there are %d, with root %v", head.Size, head.Root, edge.Size(), edge.Root())
+	}
+	for size := range said.trees {
+		if size > edge.Size() {
+			t.Fatalf("a tree of %d traces was signed, and there are %d", size, edge.Size())
+		}
+	}
 }

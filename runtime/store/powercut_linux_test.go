@@ -50,7 +50,7 @@ func TestPowerCutsLoseNothingDurable(t *testing.T) {
 	for cut := range *cuts {
 		if cut%cutsPerStore == 0 {
 			d.format(t)
-			said = newAcknowledged()
+			said = newAcknowledged(t)
 		}
 		before, revision := len(said.traces), said.last
 		d.mount(t)
@@ -193,7 +193,7 @@ func (d *disk) shutDown(how int) error {
 // cut there is nothing but errors.
 func (d *disk) work(t *testing.T, said *acknowledged, after time.Duration, how int) {
 	t.Helper()
-	worker := child(t, "work", d.store())
+	worker := said.worker(t, d.store())
 	out, err := worker.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
