@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog soak kills powercut fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -92,6 +92,11 @@ bench: build ## print what decisions, adapters, requests, memory and start cost
 
 bench-decision: build ## print what decisions cost with both engines, over the network, and under a change of policies
 	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
+
+# Both write to the disk of BENCH_DIR.
+BENCH_DIR ?= .
+bench-trace: tlog ## print what durable traces cost, beside Tessera's POSIX log in the same run
+	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && bin/tlog bench --dir $$dir
 
 differential: ## minutes: hold the two policy engines against each other over 1,000,000 pairs of invented policies and services
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy
