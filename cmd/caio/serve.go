@@ -166,7 +166,11 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
 	down.add(gw.Close)
-	traces, err := trace.Open(st.Traces(), trace.Options{Signer: signer, Logger: log})
+	witnesses, err := trace.Witnesses(o.witnesses)
+	if err != nil {
+		return fmt.Errorf("--witness: %w", err)
+	}
+	traces, err := trace.Open(st.Traces(), trace.Options{Signer: signer, Witnesses: witnesses, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -181,7 +185,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(e.Close)
 	s, err := server.New(server.Options{
 		Engine: e, Traces: traces, Schema: schema, Verifier: verifier, InsecureDev: o.insecureDev, AllowedOrigins: o.origins,
-		Witnesses: o.witnesses, MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
+		MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
 	})
 	if err != nil {
 		return err

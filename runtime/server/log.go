@@ -8,78 +8,49 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/runtime/tree"
 )
 
-// publicLog is the log as strangers may see it. Implementation: [trace.Log].
-type publicLog interface {
-	// Checkpoint returns the newest checkpoint that is durable, a signed note.
-	Checkpoint() ([]byte, error)
-	// Head returns what Checkpoint names.
-	Head() tree.Head
-	// Tile returns a tile or a bundle of entries, or trace.ErrNotFound where the tree of Head has none of that width.
-	Tile(ctx context.Context, p tree.TilePath) ([]byte, error)
-	// Key returns the public key in signed-note's form.
-	Key() string
-}
-
-// cosigner is a log that keeps what witnesses sign.
-type cosigner interface {
-	// Cosign keeps what witnesses signed below a checkpoint, for Checkpoint to return with it.
-	Cosign(ctx context.Context, signed []byte) error
-}
-
 // publication serves the log under /log/ as C2SP tlog-tiles says, to everybody and without a token: an entry is a
 // commitment to a trace that holds 16 random bytes, and tells nobody anything of it who has not got the trace. How many
 // decisions there were, and when, can be seen.
 //
-//	GET  /log/checkpoint                     the newest checkpoint: a signed note, with witnesses' signatures
+//	GET  /log/checkpoint                     the newest checkpoint: a signed note
+//	GET  /log/cosigned                       the newest that a witness has signed; 404: none has signed any
 //	GET  /log/tile/<L>/<N>[.p/<W>]           a tile of hashes
 //	GET  /log/tile/entries/<N>[.p/<W>]       a bundle of entries, each two bytes of length and the entry
 //	GET  /log/key                            the public key, as signed-note has it
 //	POST /log/add-cosignature                a checkpoint of this log with the signature of a known witness
 //
-// Bundles are not compressed: they hold hashes, which do not get smaller.
+// Bundles are not compressed: they hold hashes, which do not get smaller. A log that is written to signs a new checkpoint
+// many times a second, so what a witness brings back is rarely the newest; hence /log/cosigned, which is not of tlog-tiles.
 //
 // Witnesses come to us. Going to them (C2SP tlog-witness, add-checkpoint) is a client's work and needs a goroutine with an
 // owner; what it brings back is what add-cosignature takes.
 type publication struct {
-	log       publicLog
-	own       tree.Verifier
-	witnesses []tree.Verifier
-	logger    *slog.Logger
+	log    *trace.Log
+	own    tree.Verifier
+	logger *slog.Logger
 }
 
 // maxNote is how large a signed checkpoint may be: three lines, and a hundred signatures of some hundred bytes.
 const maxNote = 64 << 10
 
-// newPublication fails on keys that are none.
-func newPublication(log publicLog, witnesses []string, logger *slog.Logger) (*publication, error) {
-	p := &publication{log: log, logger: logger}
-	var err error
-	if p.own, err = tree.NewVerifier(log.Key()); err != nil {
+func newPublication(log *trace.Log, logger *slog.Logger) (*publication, error) {
+	own, err := tree.NewVerifier(log.Key())
+	if err != nil {
 		return nil, fmt.Errorf("the log's %w", err)
 	}
-	for _, key := range witnesses {
-		w, err := tree.NewVerifier(key)
-		if err != nil {
-			return nil, fmt.Errorf("witness: %w", err)
-		}
-		if w.Name() == p.own.Name() && w.KeyHash() == p.own.KeyHash() {
-			return nil, fmt.Errorf("witness %s: it is the log's own key; a witness is somebody else", w.Name())
-		}
-		p.witnesses = append(p.witnesses, w)
-	}
-	return p, nil
+	return &publication{log, own, logger}, nil
 }
 
 // mount adds the addresses to mux, which answers other methods with 405.
 func (p *publication) mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /log/checkpoint", p.checkpoint)
+	mux.HandleFunc("GET /log/cosigned", p.cosigned)
 	mux.HandleFunc("GET /log/tile/{path...}", p.tile)
 	mux.HandleFunc("GET /log/key", p.key)
 	mux.HandleFunc("POST /log/add-cosignature", p.addCosignature)
@@ -94,17 +65,31 @@ const (
 	cacheEver  = "public, max-age=31536000, immutable"
 )
 
+const (
+	kindNote = "text/plain; charset=utf-8"
+	kindTile = "application/octet-stream"
+)
+
 func (p *publication) checkpoint(w http.ResponseWriter, r *http.Request) {
 	signed, err := p.log.Checkpoint()
 	if err != nil {
 		p.fault(w, r, "sign a checkpoint", err)
 		return
 	}
-	send(w, "text/plain; charset=utf-8", cacheNever, signed)
+	send(w, kindNote, cacheNever, signed)
+}
+
+func (p *publication) cosigned(w http.ResponseWriter, _ *http.Request) {
+	signed := p.log.Cosigned()
+	if signed == nil {
+		say(w, http.StatusNotFound, "no witness has signed a checkpoint of this log yet")
+		return
+	}
+	send(w, kindNote, cacheNever, signed)
 }
 
 func (p *publication) key(w http.ResponseWriter, _ *http.Request) {
-	send(w, "text/plain; charset=utf-8", cacheKey, []byte(p.log.Key()+"\n"))
+	send(w, kindNote, cacheKey, []byte(p.log.Key()+"\n"))
 }
 
 func (p *publication) tile(w http.ResponseWriter, r *http.Request) {
@@ -117,9 +102,9 @@ func (p *publication) tile(w http.ResponseWriter, r *http.Request) {
 	raw, err := p.log.Tile(r.Context(), path)
 	switch {
 	case err == nil && path.Width == tree.TileWidth:
-		send(w, "application/octet-stream", cacheEver, raw)
+		send(w, kindTile, cacheEver, raw)
 	case err == nil:
-		send(w, "application/octet-stream", cacheShort, raw)
+		send(w, kindTile, cacheShort, raw)
 	case errors.Is(err, trace.ErrNotFound):
 		say(w, http.StatusNotFound, fmt.Sprintf("tile %s: a tree of %d entries has none of that width", path, p.log.Head().Size))
 	default:
@@ -129,46 +114,32 @@ func (p *publication) tile(w http.ResponseWriter, r *http.Request) {
 
 // addCosignature answers with the statuses that a witness of tlog-witness would, where there is the like.
 func (p *publication) addCosignature(w http.ResponseWriter, r *http.Request) {
-	log, keeps := p.log.(cosigner)
-	if !keeps || len(p.witnesses) == 0 {
-		say(w, http.StatusForbidden, "no witness is known here: the server is to be started with --witness KEY for each")
-		return
-	}
 	body, ok := readNote(w, r)
 	if !ok {
 		return
 	}
-	checkpoint, cosigned, signed, err := tree.Vouched(body, p.own, p.witnesses...)
+	checkpoint, _, err := tree.Open(body, p.own)
 	if err != nil {
-		say(w, http.StatusForbidden, fmt.Sprintf("%v; taken is a checkpoint of %s with the signature of one of: %s",
-			err, p.own.Name(), strings.Join(p.names(), ", ")))
-		return
-	}
-	// Signed with our key, but not what we have: we lost entries, or somebody else has the key. Either must be looked at.
-	if head := p.log.Head(); checkpoint.Size > head.Size || checkpoint.Size == head.Size && checkpoint.Root != head.Root {
-		p.logger.ErrorContext(r.Context(), "a witness has seen another log under this log's key",
-			"witness", cosigned[0].Name, "its_size", checkpoint.Size, "size", head.Size)
-		say(w, http.StatusConflict, fmt.Sprintf("the log has %d entries and root %v; the checkpoint, signed with its key, has %d and %v",
-			head.Size, head.Root, checkpoint.Size, checkpoint.Root))
+		say(w, http.StatusForbidden, fmt.Sprintf("%v; taken is a checkpoint of %s with the signature of a witness", err, p.own.Name()))
 		return
 	}
 	// Whoever sent it may leave: it is kept all the same.
-	err = log.Cosign(context.WithoutCancel(r.Context()), signed)
-	switch {
+	err = p.log.Cosign(context.WithoutCancel(r.Context()), body)
+	switch head := p.log.Head(); {
 	case err == nil:
-		say(w, http.StatusOK, fmt.Sprintf("kept for the tree of %d entries", checkpoint.Size))
+		say(w, http.StatusOK, fmt.Sprintf("kept for the tree of %d entries; it is at /log/cosigned", checkpoint.Size))
+	case errors.Is(err, tree.ErrProof), checkpoint.Size > head.Size:
+		// Our key signed what we have not got: we lost entries, or somebody else has the key. Either must be looked at.
+		p.logger.ErrorContext(r.Context(), "a checkpoint with this log's signature is not of this log: entries are lost, or its key is not its own alone",
+			"its_size", checkpoint.Size, "its_root", checkpoint.Root.String(), "size", head.Size)
+		say(w, http.StatusConflict, fmt.Sprintf("the log, of %d entries, does not go on from this checkpoint of %d", head.Size, checkpoint.Size))
+	case errors.Is(err, trace.ErrWitness):
+		say(w, http.StatusForbidden, fmt.Sprintf("%v; witnesses are named to the server by --witness", err))
 	case errors.Is(err, trace.ErrRefused), errors.Is(err, trace.ErrStopped), errors.Is(err, trace.ErrClosed):
 		say(w, http.StatusServiceUnavailable, "the log takes nothing now: send it again later")
 	default:
 		p.fault(w, r, "keep a cosignature", err)
 	}
-}
-
-func (p *publication) names() (names []string) {
-	for _, w := range p.witnesses {
-		names = append(names, w.Name())
-	}
-	return names
 }
 
 // readNote reads the body, or says why it does not.

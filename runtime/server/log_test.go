@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -15,78 +14,39 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/runtime/tree"
+	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// memoryLog is a log of so many entries in memory, signed by a key of its own.
-type memoryLog struct {
-	signer  *tree.Signer
-	edge    tree.Edge
-	levels  [][]byte // hashes by level
-	entries []byte   // one after the other, with their lengths
-	broken  error    // what Tile fails with
-
-	mu     sync.Mutex
-	signed []byte // guarded by mu
-}
-
-func newMemoryLog(t testing.TB, size int) *memoryLog {
+// newLog is a log in memory of so many traces, and the witnesses that it knows.
+func newLog(t testing.TB, storage trace.Storage, size int, vkeys ...string) (*trace.Log, *tree.Signer) {
 	t.Helper()
 	skey, err := tree.NewKey(rand.Reader, "traces.example.com/eu")
 	check(t, err)
-	l := &memoryLog{}
-	l.signer, err = tree.NewSigner(skey)
+	signer, err := tree.NewSigner(skey)
 	check(t, err)
-	for i := range size {
-		entry := tree.AppendEntry(nil, sha256.Sum256(fmt.Append(nil, i)))
-		l.entries = append(binary.BigEndian.AppendUint16(l.entries, uint16(len(entry))), entry...)
-		l.edge.Append(tree.RecordHash(entry), func(level int, h tree.Hash) {
-			if level == len(l.levels) {
-				l.levels = append(l.levels, nil)
-			}
-			l.levels[level] = append(l.levels[level], h[:]...)
-		})
-	}
-	l.signed, err = l.signer.Sign(l.Head())
+	witnesses, err := trace.Witnesses(vkeys)
 	check(t, err)
-	return l
-}
-
-func (l *memoryLog) Checkpoint() ([]byte, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.signed, nil
-}
-
-func (l *memoryLog) plain() string { signed, _ := l.Checkpoint(); return string(signed) }
-
-func (l *memoryLog) Head() tree.Head { return tree.Head{Size: l.edge.Size(), Root: l.edge.Root()} }
-func (l *memoryLog) Key() string     { return l.signer.VerifierKey() }
-
-func (l *memoryLog) Tile(_ context.Context, p tree.TilePath) ([]byte, error) {
-	if l.broken != nil {
-		return nil, l.broken
+	log, err := trace.Open(storage, trace.Options{Signer: signer, Witnesses: witnesses})
+	check(t, err)
+	t.Cleanup(func() { check(t, log.Close()) })
+	now := time.Now()
+	for range size {
+		id, err := trace.NewID(now, rand.Reader)
+		check(t, err)
+		check(t, log.Append(t.Context(), &caiov1.Trace{TraceId: id, Time: timestamppb.New(now), Status: "decided"}, trace.Queued))
 	}
-	if p.In(l.edge.Size()) < p.Width {
-		return nil, trace.ErrNotFound
+	if size > 0 { // which waits for what is queued
+		_, err := log.Prove(t.Context(), uint64(size-1), 0)
+		check(t, err)
 	}
-	data, each := l.entries, 2+tree.EntrySize
-	if p.Level >= 0 {
-		data, each = l.levels[p.Level], len(tree.Hash{})
-	}
-	from := int(p.N) * tree.TileWidth * each
-	return data[from : from+p.Width*each], nil
-}
-
-func (l *memoryLog) Cosign(_ context.Context, signed []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.signed = signed
-	return nil
+	return log, signer
 }
 
 func check(t testing.TB, err error) {
@@ -96,10 +56,10 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// published is the address at which l is served, as the server serves it.
-func published(t testing.TB, l publicLog, witnesses ...string) string {
+// published is the address at which a log is served, as the server serves it.
+func published(t testing.TB, log *trace.Log) string {
 	t.Helper()
-	p, err := newPublication(l, witnesses, slog.New(slog.DiscardHandler))
+	p, err := newPublication(log, slog.New(slog.DiscardHandler))
 	check(t, err)
 	mux := http.NewServeMux()
 	p.mount(mux)
@@ -138,7 +98,8 @@ func (s served) ReadTile(level int, n uint64, width int) ([]byte, error) {
 // TestStrangersCheckTheWholeLog reads a log of three levels with nothing but its address and its key.
 func TestStrangersCheckTheWholeLog(t *testing.T) {
 	const size = 66_000
-	url := published(t, newMemoryLog(t, size))
+	log, _ := newLog(t, trace.NewMemory(), size)
+	url := published(t, log)
 	_, key := fetch(t, http.MethodGet, url+"key", "")
 	v, err := tree.NewVerifier(string(key))
 	check(t, err)
@@ -167,11 +128,14 @@ func TestStrangersCheckTheWholeLog(t *testing.T) {
 	}
 	proof, err := tree.ProveInclusion(served{t, url}, c.Head, 31_337)
 	check(t, err)
-	check(t, tree.CheckInclusion(proof, c.Head, 31_337, tree.AppendEntry(nil, sha256.Sum256([]byte("31337")))))
+	stored, err := log.At(t.Context(), 31_337)
+	check(t, err)
+	check(t, tree.CheckInclusion(proof, c.Head, 31_337, tree.AppendEntry(nil, sha256.Sum256(stored.GetRaw()))))
 }
 
 func TestAddressesOfTheLog(t *testing.T) {
-	url := published(t, newMemoryLog(t, 600))
+	log, _ := newLog(t, trace.NewMemory(), 600)
+	url := published(t, log)
 	const octets, text = "application/octet-stream", "text/plain; charset=utf-8"
 	for _, tt := range []struct {
 		method, path string
@@ -198,12 +162,13 @@ func TestAddressesOfTheLog(t *testing.T) {
 		{"GET", "tile/0/000.p/256", 404, 0, text, "no-store"},
 		{"GET", "tile/data/000", 404, 0, text, "no-store"},
 		{"GET", "tile/", 404, 0, text, "no-store"},
+		{"GET", "cosigned", 404, 0, text, "no-store"}, // no witness has signed one
 		{"GET", "", 404, 0, text, ""},
 		{"GET", "add-checkpoint", 404, 0, text, ""},
 		{"POST", "checkpoint", 405, 0, text, ""},
 		{"DELETE", "tile/0/000", 405, 0, text, ""},
 		{"GET", "add-cosignature", 405, 0, text, ""},
-		{"POST", "add-cosignature", 403, 0, text, "no-store"}, // no witness is known
+		{"POST", "add-cosignature", 403, 0, text, "no-store"}, // it is empty
 	} {
 		answer, raw := fetch(t, tt.method, url+tt.path, "")
 		h := answer.Header
@@ -219,10 +184,17 @@ func TestAddressesOfTheLog(t *testing.T) {
 	}
 }
 
+// broken is a storage that cannot read its tiles.
+type broken struct{ *trace.Memory }
+
+func (broken) ReadTile(int, uint64, int) ([]byte, error) {
+	return nil, errors.New("open /secret/place: gone")
+}
+
 func TestWhatFailsInsideIsNotTold(t *testing.T) {
-	l := newMemoryLog(t, 1)
-	l.broken = errors.New("open /secret/place: gone")
-	answer, raw := fetch(t, http.MethodGet, published(t, l)+"tile/0/000.p/1", "")
+	log, _ := newLog(t, &broken{Memory: trace.NewMemory()}, 0)
+	check(t, log.Append(t.Context(), &caiov1.Trace{TraceId: strings.Repeat("a", 32), Time: timestamppb.Now(), Status: "decided"}, trace.Durable))
+	answer, raw := fetch(t, http.MethodGet, published(t, log)+"tile/0/000.p/1", "")
 	if answer.StatusCode != http.StatusInternalServerError || strings.Contains(string(raw), "secret") {
 		t.Errorf("%s: %s", answer.Status, raw)
 	}
@@ -246,14 +218,20 @@ func newWitness(t testing.TB, name string) (vkey string, cosign func(signed []by
 }
 
 func TestCosignaturesOfKnownWitnessesAreKeptAndServed(t *testing.T) {
-	l := newMemoryLog(t, 600)
 	vkey, cosign := newWitness(t, "w.example.com/1")
 	_, unknown := newWitness(t, "w.example.com/2")
-	url := published(t, l, vkey)
-	plain := []byte(l.plain())
-	larger, err := l.signer.Sign(tree.Head{Size: 601, Root: l.edge.Root()})
+	log, signer := newLog(t, trace.NewMemory(), 600, vkey)
+	url := published(t, log)
+	plain, err := log.Checkpoint()
 	check(t, err)
-	forked, err := l.signer.Sign(tree.Head{Size: 600})
+	foreign, _ := newLog(t, trace.NewMemory(), 600)
+	other, err := foreign.Checkpoint()
+	check(t, err)
+	larger, err := signer.Sign(tree.Head{Size: 601, Root: log.Head().Root})
+	check(t, err)
+	forked, err := signer.Sign(tree.Head{Size: 600})
+	check(t, err)
+	earlier, err := signer.Sign(tree.Head{Size: 599})
 	check(t, err)
 	for _, tt := range []struct {
 		name, body string
@@ -261,31 +239,30 @@ func TestCosignaturesOfKnownWitnessesAreKeptAndServed(t *testing.T) {
 		says       string
 	}{
 		{"nothing", "", 403, "no valid checkpoint"},
-		{"no cosignature", string(plain), 403, "w.example.com/1"},
-		{"a stranger's", unknown(plain), 403, "w.example.com/1"},
-		{"of another log", cosign([]byte(newMemoryLog(t, 600).plain())), 403, "traces.example.com/eu"},
-		{"a false one", strings.Replace(cosign(plain), "\n600\n", "\n599\n", 1), 403, "no valid checkpoint"},
-		{"a tree that is not there yet", cosign(larger), 409, "has 601"},
-		{"another tree of that size", cosign(forked), 409, "has 600"},
+		{"no cosignature", string(plain), 403, "--witness"},
+		{"a stranger's", unknown(plain), 403, "--witness"},
+		{"of another log", cosign(other), 403, "traces.example.com/eu"},
+		{"of another text", strings.Replace(cosign(plain), "\n600\n", "\n599\n", 1), 403, "no valid checkpoint"},
+		{"a tree that is not there yet", cosign(larger), 409, "601"},
+		{"another tree of that size", cosign(forked), 409, "600"},
+		{"another tree of an earlier size", cosign(earlier), 409, "599"},
 		{"too long", cosign(plain) + strings.Repeat("— x y\n", maxNote/7), 413, "65536"},
 		{"one, and a stranger's", unknown([]byte(cosign(plain))), 200, "600"},
+		{"the same again", cosign(plain), 200, "600"},
 	} {
 		answer, raw := fetch(t, http.MethodPost, url+"add-cosignature", tt.body)
 		if answer.StatusCode != tt.status || !strings.Contains(string(raw), tt.says) {
 			t.Errorf("%s: %d %s; want %d and %q", tt.name, answer.StatusCode, raw, tt.status, tt.says)
 		}
-		_, now := fetch(t, http.MethodGet, url+"checkpoint", "")
-		if want := string(plain); tt.status != 200 && string(now) != want || tt.status == 200 && string(now) != cosign(plain) {
+		want, status := string(plain), 404
+		if tt.status == 200 {
+			want, status = cosign(plain), 200
+		}
+		if _, now := fetch(t, http.MethodGet, url+"checkpoint", ""); string(now) != want {
 			t.Errorf("%s: served is now\n%s", tt.name, now)
 		}
-	}
-}
-
-func TestKeysThatAreNoWitnessesAreRefusedAtTheStart(t *testing.T) {
-	l := newMemoryLog(t, 1)
-	for _, key := range []string{"", "w.example.com", "w+00000000+AAAA", l.Key()} {
-		if _, err := newPublication(l, []string{key}, slog.New(slog.DiscardHandler)); err == nil {
-			t.Errorf("%q is taken", key)
+		if answer, now := fetch(t, http.MethodGet, url+"cosigned", ""); answer.StatusCode != status || status == 200 && string(now) != want {
+			t.Errorf("%s: cosigned is now %s\n%s", tt.name, answer.Status, now)
 		}
 	}
 }

@@ -62,10 +62,6 @@ type Options struct {
 	// names. For development on one's own machine.
 	InsecureDev bool
 
-	// Witnesses are the public keys of those whose signatures below checkpoints of the log are taken, as signed-note has
-	// them (name+hash+base64). Empty: nobody's are.
-	Witnesses []string
-
 	// AllowedOrigins are the web origins, such as "https://app.example.com", whose pages may call. Empty: none. "*"
 	// (all) needs InsecureDev.
 	AllowedOrigins []string
@@ -190,7 +186,7 @@ func (s *Server) build() (http.Handler, error) {
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
-	published, err := newPublication(s.opts.Traces, s.opts.Witnesses, s.opts.Logger)
+	published, err := newPublication(s.opts.Traces, s.opts.Logger)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,13 @@ func (l *Log) Key() string { return l.signer.VerifierKey() }
 // Head returns the tree that the newest durable checkpoint names.
 func (l *Log) Head() tree.Head { return l.state.Load().head }
 
-// Checkpoint returns the newest durable checkpoint, a signed note. Of a log that was never written one is made.
+// Checkpoint returns the newest durable checkpoint, a signed note, with the cosignatures that were kept for it. Of a log
+// that was never written one is made.
 func (l *Log) Checkpoint() ([]byte, error) {
 	s := l.state.Load()
+	if c := l.cosigned.Load(); c != nil && c.head == s.head {
+		return c.checkpoint, nil
+	}
 	if s.checkpoint == nil {
 		return l.signer.Sign(s.head)
 	}
@@ -47,7 +51,7 @@ func (l *Log) Tile(_ context.Context, p tree.TilePath) ([]byte, error) {
 }
 
 // Prove returns what shows that the trace at index is in the log, and, if earlier is not 0, that the tree of that size is
-// the beginning of today's. It waits for what is queued. ErrNotFound: the log has no such trace, or never was of that
+// the beginning of today's. The checkpoint is the newest that a witness has signed, if it covers both, else the newest. It waits for what is queued. ErrNotFound: the log has no such trace, or never was of that
 // size; ErrDamaged: its tree does not lead to its checkpoint.
 func (l *Log) Prove(ctx context.Context, index, earlier uint64) (*caiov1.LogProof, error) {
 	if index >= l.Head().Size || earlier > l.Head().Size {
@@ -56,6 +60,9 @@ func (l *Log) Prove(ctx context.Context, index, earlier uint64) (*caiov1.LogProo
 		}
 	}
 	s := l.state.Load()
+	if c := l.cosigned.Load(); c != nil && index < c.head.Size && earlier <= c.head.Size {
+		s = c
+	}
 	if index >= s.head.Size || earlier > s.head.Size {
 		return nil, fmt.Errorf("prove trace %d, and that %d came before: %w: the log has %d", index, earlier, ErrNotFound, s.head.Size)
 	}
