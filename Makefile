@@ -35,7 +35,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
 	$(GO) vet -tags differential,powercut ./runtime/policy ./runtime/store
-	cd tools/tlog && $(GO) vet ./...
+	cd tools/tlog && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
