@@ -36,17 +36,22 @@ func newLog(t testing.TB, storage trace.Storage, size int, vkeys ...string) (*tr
 	log, err := trace.Open(storage, trace.Options{Signer: signer, Witnesses: witnesses})
 	check(t, err)
 	t.Cleanup(func() { check(t, log.Close()) })
-	now := time.Now()
 	for range size {
-		id, err := trace.NewID(now, rand.Reader)
-		check(t, err)
-		check(t, log.Append(t.Context(), &caiov1.Trace{TraceId: id, Time: timestamppb.New(now), Status: "decided"}, trace.Queued))
+		check(t, log.Append(t.Context(), newTrace(t), trace.Queued))
 	}
 	if size > 0 { // which waits for what is queued
 		_, err := log.Prove(t.Context(), uint64(size-1), 0)
 		check(t, err)
 	}
 	return log, signer
+}
+
+func newTrace(t testing.TB) *caiov1.Trace {
+	t.Helper()
+	now := time.Now()
+	id, err := trace.NewID(now, rand.Reader)
+	check(t, err)
+	return &caiov1.Trace{TraceId: id, Time: timestamppb.New(now), Status: "decided"}
 }
 
 func check(t testing.TB, err error) {
@@ -193,7 +198,7 @@ func (broken) ReadTile(int, uint64, int) ([]byte, error) {
 
 func TestWhatFailsInsideIsNotTold(t *testing.T) {
 	log, _ := newLog(t, &broken{Memory: trace.NewMemory()}, 0)
-	check(t, log.Append(t.Context(), &caiov1.Trace{TraceId: strings.Repeat("a", 32), Time: timestamppb.Now(), Status: "decided"}, trace.Durable))
+	check(t, log.Append(t.Context(), newTrace(t), trace.Durable))
 	answer, raw := fetch(t, http.MethodGet, published(t, log)+"tile/0/000.p/1", "")
 	if answer.StatusCode != http.StatusInternalServerError || strings.Contains(string(raw), "secret") {
 		t.Errorf("%s: %s", answer.Status, raw)
