@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision differential clean race check clients soak fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -34,7 +34,8 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
-	$(GO) vet -tags differential ./runtime/policy
+	$(GO) vet -tags differential,powercut ./runtime/policy ./runtime/store
+	cd tools/tlog && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
@@ -52,6 +53,7 @@ check: build ## what CI runs beside the tests: lint, generated code is current, 
 	@git diff --exit-code -- schema/gen || { echo "generated code is not current: run 'make generate' and commit"; exit 1; }
 	@$(MAKE) --no-print-directory race
 	@$(MAKE) --no-print-directory clients
+	@$(MAKE) --no-print-directory fsck-public
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 	$(GO) build -o bin/tour ./examples/tour
 	bin/tour -caio bin/caio -once -data "$$(mktemp -d)"
@@ -62,10 +64,24 @@ race: adapters ## run all tests under the race detector
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
 
+fsck-public: build tlog ## let Tessera's fsck check a running server's log, whole and with one byte changed on the way
+	$(GO) test -tags clients -run TestFsckPublic -count=1 -v ./cmd/caio
+
+# What others wrote for logs like ours: a module of its own, which nothing of the house imports.
+tlog:
+	@mkdir -p bin
+	cd tools/tlog && $(GO) build -trimpath -o ../../bin/tlog .
+
 soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
+
+kills: ## minutes: kill -9 a process that writes to a store, 100 times: nothing acknowledged is missing
+	$(GO) test -run TestKilled -count=1 -v -timeout 40m ./runtime/store -kills 100
+
+powercut: ## minutes, as root on Linux: shut a file system down mid-write, 40 times: nothing acknowledged as durable is missing
+	$(GO) test -tags powercut -run TestPowerCuts -count=1 -v -timeout 40m ./runtime/store
 
 FUZZTIME ?= 30s
 fuzz: adapters ## fuzz every decoder for FUZZTIME each
@@ -76,6 +92,11 @@ bench: build ## print what decisions, adapters, requests, memory and start cost
 
 bench-decision: build ## print what decisions cost with both engines, over the network, and under a change of policies
 	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
+
+# Both write to the disk of BENCH_DIR.
+BENCH_DIR ?= .
+bench-trace: tlog ## print what durable traces cost, beside Tessera's POSIX log in the same run
+	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && bin/tlog bench --dir $$dir
 
 differential: ## minutes: hold the two policy engines against each other over 1,000,000 pairs of invented policies and services
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy

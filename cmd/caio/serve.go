@@ -31,7 +31,7 @@ type serveOptions struct {
 	addr, data, plugins, secrets string
 	jwks, issuer, audience       string
 	insecureDev                  bool
-	origins                      []string
+	origins, witnesses           []string
 	maxBody                      int
 	grace, halfLife              time.Duration
 	logLevel                     string
@@ -80,6 +80,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")
 	f.BoolVar(&o.insecureDev, "insecure-dev", false, "let everybody in without a token, as an admin; for development only")
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
+	f.StringArrayVar(&o.witnesses, "witness", nil, "public key (name+hash+base64) of a witness whose signatures below the log's checkpoints are taken; may be repeated")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
@@ -165,7 +166,11 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
 	down.add(gw.Close)
-	traces, err := trace.Open(st.Traces(), trace.Options{Signer: signer, Logger: log})
+	witnesses, err := trace.Witnesses(o.witnesses)
+	if err != nil {
+		return fmt.Errorf("--witness: %w", err)
+	}
+	traces, err := trace.Open(st.Traces(), trace.Options{Signer: signer, Witnesses: witnesses, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,11 @@
 //	listener, err := net.Listen("tcp", "127.0.0.1:7400")
 //	err = s.Serve(ctx, listener) // until ctx ends
 //
-// Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, and GET /health. These,
-// SystemService included, need no token: they tell the public schema, the version and whether the server serves. GET
-// /audit/traces and /audit/violations, the same below /api/v1, are TraceService.List for whoever has only a browser or
-// curl: parameters are the request's fields by their names, the answer is its JSON, an error is a caio.v1.Error.
+// Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, GET /health, and the log as
+// strangers may read it under /log/ (log.go). These, SystemService included, need no token: they tell the public schema,
+// the version, whether the server serves, and commitments to traces. GET /audit/traces and /audit/violations, the same
+// below /api/v1, are TraceService.List for whoever has only a browser or curl: parameters are the request's fields by
+// their names, the answer is its JSON, an error is a caio.v1.Error.
 package server
 
 import (
@@ -188,6 +189,11 @@ func (s *Server) build() (http.Handler, error) {
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
+	published, err := newPublication(s.opts.Traces, s.opts.Logger)
+	if err != nil {
+		return nil, err
+	}
+	published.mount(mux)
 	views := &audit{traces: log, guard: guard, validator: validator, logger: s.opts.Logger}
 	for _, root := range []string{"/audit", "/api/v1/audit"} {
 		mux.Handle("GET "+root+"/traces", views.all())
@@ -208,7 +214,7 @@ func withOrigins(h http.Handler, origins []string) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
 		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "Retry-After", "WWW-Authenticate"),
 		MaxAge:         int((2 * time.Hour).Seconds()),

@@ -15,6 +15,7 @@ import (
 
 	"github.com/smarthausgroup/caio/runtime/store"
 	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/tree"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -38,6 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
+// keyVar holds the private key of the log, for a child that works.
+const keyVar = "CAIO_STORE_TEST_KEY"
+
 // child prepares a process that does what on dir.
 func child(t *testing.T, what, dir string) *exec.Cmd {
 	exe, err := os.Executable()
@@ -49,14 +53,18 @@ func child(t *testing.T, what, dir string) *exec.Cmd {
 	return cmd
 }
 
-// work saves services and appends traces, all at once, and prints a line for each that was acknowledged, until it is
-// killed.
+// work saves services and appends traces, all at once, and prints a line for each that was acknowledged, and for each
+// tree that was signed, until it is killed.
 func work(dir string) error {
 	s, err := store.Open(dir, store.Options{})
 	if err != nil {
 		return err
 	}
-	log, err := trace.Open(s.Traces(), trace.Options{})
+	signer, err := tree.NewSigner(os.Getenv(keyVar))
+	if err != nil {
+		return err
+	}
+	log, err := trace.Open(s.Traces(), trace.Options{Signer: signer})
 	if err != nil {
 		return err
 	}
@@ -92,7 +100,8 @@ func work(dir string) error {
 					failed <- err
 					return
 				}
-				out <- "trace " + m.TraceId
+				head := log.Head()
+				out <- fmt.Sprintf("trace %s\nhead %d %v", m.TraceId, head.Size, head.Root)
 			}
 		}()
 	}

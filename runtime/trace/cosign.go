@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ func (l *Log) Cosign(ctx context.Context, signed []byte) error {
 		}
 	} else if signed, err = tree.Join(signed, signed, verifier, l.witnesses...); err != nil { // without strangers' signatures
 		return fmt.Errorf("%w: %w", ErrWitness, err)
+	}
+	if kept != nil && bytes.Equal(kept.checkpoint, signed) {
+		return nil // anybody may send it again, and need not cost a write
 	}
 	if err := l.storage.KeepCosigned(signed); err != nil {
 		return fmt.Errorf("keep a cosignature: %w", err)

@@ -16,9 +16,13 @@ func (l *Log) Key() string { return l.signer.VerifierKey() }
 // Head returns the tree that the newest durable checkpoint names.
 func (l *Log) Head() tree.Head { return l.state.Load().head }
 
-// Checkpoint returns the newest durable checkpoint, a signed note. Of a log that was never written one is made.
+// Checkpoint returns the newest durable checkpoint, a signed note, with the cosignatures that were kept for it. Of a log
+// that was never written one is made.
 func (l *Log) Checkpoint() ([]byte, error) {
 	s := l.state.Load()
+	if c := l.cosigned.Load(); c != nil && c.head == s.head {
+		return c.checkpoint, nil
+	}
 	if s.checkpoint == nil {
 		return l.signer.Sign(s.head)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,8 +120,8 @@ func Open(signed []byte, log Verifier, witnesses ...Verifier) (Checkpoint, []Cos
 			continue
 		}
 		c := Cosignature{Name: s.Name}
-		if raw, err := base64.StdEncoding.DecodeString(s.Base64); err == nil && len(raw) == 4+8+ed25519.SignatureSize {
-			c.Time = time.Unix(int64(binary.BigEndian.Uint64(raw[4:])), 0).UTC()
+		if at := stamp(s); at >= 0 {
+			c.Time = time.Unix(at, 0).UTC()
 		}
 		cosigned = append(cosigned, c)
 	}
@@ -187,13 +188,13 @@ func ReadHead(signed []byte) (Head, error) {
 }
 
 // Join returns the checkpoint a with the signatures that b has beside: both are of the same tree, and every signature of
-// the log and of these witnesses holds. Signatures by others are left out. ErrCheckpoint: they are of two trees, or one
-// of them does not open.
+// the log and of these witnesses holds. Of each key there is one signature, the later where both have some: a note has room for
+// a hundred, and what anybody may send again must not replace what is newer. Signatures by others are left out.
+// ErrCheckpoint: they are of two trees, or one of them does not open.
 func Join(a, b []byte, log Verifier, witnesses ...Verifier) ([]byte, error) {
 	known := note.VerifierList(append(witnesses[:len(witnesses):len(witnesses)], log)...)
 	var text string
-	var out strings.Builder
-	seen := map[string]bool{}
+	var lines []note.Signature
 	for _, signed := range [][]byte{a, b} {
 		n, err := note.Open(signed, known)
 		if err != nil {
@@ -201,18 +202,33 @@ func Join(a, b []byte, log Verifier, witnesses ...Verifier) ([]byte, error) {
 		}
 		if text == "" {
 			text = n.Text
-			out.WriteString(text + "\n")
 		}
 		if n.Text != text {
 			return nil, fmt.Errorf("%w: signatures of two checkpoints", ErrCheckpoint)
 		}
 		for _, s := range n.Sigs {
-			line := "— " + s.Name + " " + s.Base64 + "\n"
-			if !seen[line] {
-				seen[line] = true
-				out.WriteString(line)
+			same := func(l note.Signature) bool { return l.Name == s.Name && l.Hash == s.Hash }
+			i := slices.IndexFunc(lines, same)
+			switch {
+			case i < 0:
+				lines = append(lines, s)
+			case stamp(s) > stamp(lines[i]):
+				lines[i] = s
 			}
 		}
 	}
-	return []byte(out.String()), nil
+	out := text + "\n"
+	for _, l := range lines {
+		out += "— " + l.Name + " " + l.Base64 + "\n"
+	}
+	return []byte(out), nil
+}
+
+// stamp returns when a witness says that it signed, in seconds since 1970; -1: it does not.
+func stamp(s note.Signature) int64 {
+	raw, err := base64.StdEncoding.DecodeString(s.Base64)
+	if err != nil || len(raw) != 4+8+ed25519.SignatureSize {
+		return -1
+	}
+	return int64(binary.BigEndian.Uint64(raw[4:]))
 }
