@@ -48,10 +48,21 @@ func makeLogKey(file, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// Renamed into its place when it is whole and on disk: half a key would stop every later start.
+	f, err := os.OpenFile(file+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	_, err = f.WriteString(skey + "\n")
-	return []byte(skey), errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(file+".tmp", file); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	return []byte(skey), errors.Join(dir.Sync(), dir.Close())
 }

@@ -49,6 +49,13 @@ func (d *day) holds(seq uint64) bool {
 	return d.First <= seq && seq < d.Next
 }
 
+// end returns one more than the last sequence of d.
+func (d *day) end() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Next
+}
+
 // sealed tells d that the next day begins with that sequence.
 func (d *day) sealed(next uint64) {
 	d.mu.Lock()
@@ -89,12 +96,15 @@ func (d *day) writeBounds() {
 	}
 }
 
+// errRetired: the day was dropped, or the store was closed.
+var errRetired = fmt.Errorf("%w: its day is no more", trace.ErrErased)
+
 // use opens d if it is not, and keeps it open until release.
 func (t *traces) use(d *day) (*day, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil, ErrClosed
+		return nil, errRetired
 	}
 	if d.db == nil {
 		if err := d.open(); err != nil {
@@ -112,6 +122,7 @@ func (t *traces) release(d *day) {
 	d.mu.Lock()
 	d.users--
 	d.last = t.uses
+	d.closeIfIdle()
 	d.mu.Unlock()
 	t.closeIdle()
 }
@@ -144,6 +155,25 @@ func (t *traces) closeIdle() {
 		}
 		oldest.mu.Unlock()
 	}
+}
+
+// retire lets d be used by nobody who does not use it already, and closes it when the last of them is done.
+func (d *day) retire() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.closeIfIdle()
+}
+
+// closeIfIdle closes the index of a retired day. d.mu is held.
+func (d *day) closeIfIdle() {
+	if !d.closed || d.users > 0 || d.db == nil {
+		return
+	}
+	if err := guard(d.db.Close); err != nil {
+		d.t.logger.Warn("index of a day not closed", "day", d.Name, "error", err)
+	}
+	d.db = nil
 }
 
 func (d *day) close() error {

@@ -132,7 +132,9 @@ func (l *listing) begin(d *day) error {
 			return nil
 		}
 	}
-	if _, err := l.t.use(d); err != nil {
+	if _, err := l.t.use(d); errors.Is(err, errRetired) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	c := &cursor{d: d, txn: d.db.NewTransaction(false)}

@@ -28,6 +28,8 @@ type traces struct {
 	logger  *slog.Logger
 	today   func() string // the day of an append; a test makes days pass
 
+	eraser sync.Mutex // held while bodies are removed
+
 	mu   sync.Mutex // guards what is below
 	days []*day     // oldest first
 	uses uint64     // counts up with each use of a day
@@ -49,6 +51,9 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 			return nil, errors.Join(err, t.close())
 		}
 		t.release(last)
+	}
+	if err := t.resume(); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }
@@ -197,7 +202,7 @@ func (t *traces) Get(_ context.Context, traceID string) (*trace.Record, error) {
 	defer leave()
 	for _, d := range t.mayHold(traceID) {
 		r, err := t.get(d, traceID)
-		if errors.Is(err, trace.ErrNotFound) {
+		if errors.Is(err, trace.ErrNotFound) || errors.Is(err, errRetired) {
 			continue
 		}
 		if err != nil {
@@ -247,17 +252,8 @@ func (t *traces) At(_ context.Context, sequence uint64) (*trace.Record, error) {
 	if sequence >= t.journal.Size() {
 		return nil, fmt.Errorf("trace %d: %w", sequence, trace.ErrNotFound)
 	}
-	t.mu.Lock()
-	at := len(t.days) - 1
-	for at >= 0 && t.days[at].First > sequence {
-		at--
-	}
-	var d *day
-	if at >= 0 {
-		d = t.days[at]
-	}
-	t.mu.Unlock()
-	if d == nil || !d.holds(sequence) {
+	d, _ := t.dayAt(sequence)
+	if d == nil {
 		return nil, fmt.Errorf("trace %d: %w: its day was dropped", sequence, trace.ErrErased)
 	}
 	if _, err := t.use(d); err != nil {

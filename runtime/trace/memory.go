@@ -19,6 +19,7 @@ type Memory struct {
 	hashes     [][]byte           // by level of tiles
 	checkpoint []byte
 	cosigned   []byte
+	erased     map[uint64]bool
 }
 
 // NewMemory returns an empty storage.
@@ -93,6 +94,43 @@ func (m *Memory) ReadEntries(from uint64, count int) ([]byte, error) {
 	return entries, nil
 }
 
+func (m *Memory) present(r *Record) (*Record, error) {
+	if m.erased[r.Sequence] {
+		return nil, fmt.Errorf("trace %s: %w", r.TraceID, ErrErased)
+	}
+	return r, nil
+}
+
+// Erase removes bodies.
+func (m *Memory) Erase(_ context.Context, e Erasing) error {
+	if err := e.Record(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.erased == nil {
+		m.erased = make(map[uint64]bool)
+	}
+	for _, seq := range e.Sequences {
+		if seq < uint64(len(m.log)) {
+			m.erased[seq] = true
+			r := *m.log[seq]
+			r.Raw = nil
+			m.log[seq], m.byID[r.TraceID] = &r, &r
+		}
+	}
+	m.sorted = slices.DeleteFunc(m.sorted, func(r *Record) bool { return m.erased[r.Sequence] })
+	return nil
+}
+
+// Days returns nothing: a memory has no days.
+func (m *Memory) Days(context.Context) ([]StoredDay, error) { return nil, nil }
+
+// Drop fails: there is no such day.
+func (m *Memory) Drop(_ context.Context, day string, _ Erasing) error {
+	return fmt.Errorf("day %s: %w", day, ErrNotFound)
+}
+
 // KeepCosigned keeps a cosigned checkpoint.
 func (m *Memory) KeepCosigned(signed []byte) error {
 	m.mu.Lock()
@@ -113,7 +151,7 @@ func (m *Memory) At(_ context.Context, sequence uint64) (*Record, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if sequence < uint64(len(m.log)) {
-		return m.log[sequence], nil
+		return m.present(m.log[sequence])
 	}
 	return nil, fmt.Errorf("trace %d: %w", sequence, ErrNotFound)
 }
@@ -123,7 +161,7 @@ func (m *Memory) Get(_ context.Context, traceID string) (*Record, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if r := m.byID[traceID]; r != nil {
-		return r, nil
+		return m.present(r)
 	}
 	return nil, fmt.Errorf("trace %.40q: %w", traceID, ErrNotFound)
 }

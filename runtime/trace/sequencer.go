@@ -124,10 +124,16 @@ func (e entry) id() string {
 // whoever waits is refused, and what nobody waits for is kept, too, as far as the queue is long. It returns false if all
 // is in vain: the log is closed, and the storage takes nothing.
 func (s *sequencer) retry() bool {
-	kept := s.kept
-	s.kept = nil
-	for from := 0; from < len(kept); from += maxGroup {
-		s.write(kept[from:min(from+maxGroup, len(kept))])
+	for len(s.kept) > 0 {
+		group := s.kept[:min(maxGroup, len(s.kept))]
+		rest := s.kept[len(group):]
+		s.kept = nil
+		s.write(group)
+		refused := len(s.kept) > 0
+		s.kept = append(s.kept, rest...) // in the order in which they were queued
+		if refused {
+			break
+		}
 	}
 	if len(s.kept) == 0 {
 		return true
@@ -135,7 +141,7 @@ func (s *sequencer) retry() bool {
 	s.mu.RLock()
 	closed := s.closed
 	s.mu.RUnlock()
-	if closed {
+	if closed && s.storage.Ready() != nil {
 		s.logger.Error("queued traces are lost: the storage takes nothing", "traces", len(s.kept), "first", s.kept[0].id(), "error", s.storage.Ready())
 		return false
 	}

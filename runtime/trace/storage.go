@@ -48,6 +48,17 @@ type Storage interface {
 	// concurrent use; ErrNotFound if there are not so many.
 	ReadEntries(from uint64, count int) ([]byte, error)
 
+	// Erase removes the bodies at e's positions, durably; where one is gone already it is passed over. Before the first
+	// is removed it notes durably what it is about to do, and then calls e.Record; if that fails, nothing is removed. What
+	// a crash interrupts after that is finished when the storage is opened again. One call at a time.
+	Erase(ctx context.Context, e Erasing) error
+
+	// Days returns what Drop can drop, oldest first; never that to which traces are still appended.
+	Days(ctx context.Context) ([]StoredDay, error)
+
+	// Drop is Erase of all bodies of a day. e.Sequences has no part in it.
+	Drop(ctx context.Context, day string, e Erasing) error
+
 	// KeepCosigned keeps a cosigned checkpoint in place of the one before, durably; Cosigned returns it, nil: none was.
 	KeepCosigned(signed []byte) error
 	Cosigned() ([]byte, error)

@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // Erase makes bodies zeros and gives their room back, durably. Those whose day was dropped are passed over.
@@ -37,6 +40,45 @@ func (j *Journal) Erase(at []Location) error {
 		}
 	}
 	return end()
+}
+
+// A Pending is an erasure that is under way: what it removes, and the trace that records it.
+type Pending struct {
+	TraceID string      `json:"trace_id"`
+	Day     string      `json:"day,omitempty"` // all of it
+	Ranges  [][2]uint64 `json:"ranges,omitempty"`
+}
+
+const pendingFile = "erasing"
+
+// Begin notes durably that p is about to be done. One at a time.
+func (j *Journal) Begin(p Pending) error {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return replace(filepath.Join(j.dir, logDir, pendingFile), append(raw, '\n'))
+}
+
+// Pending returns what Begin noted, nil if nothing is under way.
+func (j *Journal) Pending() (*Pending, error) {
+	raw, err := os.ReadFile(filepath.Join(j.dir, logDir, pendingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	p := &Pending{}
+	if err == nil {
+		err = json.Unmarshal(raw, p)
+	}
+	if err != nil {
+		return nil, damaged("%s: %w", pendingFile, err)
+	}
+	return p, nil
+}
+
+// End notes that nothing is under way any more.
+func (j *Journal) End() error {
+	return errors.Join(os.Remove(filepath.Join(j.dir, logDir, pendingFile)), syncDir(filepath.Join(j.dir, logDir)))
 }
 
 // zero writes zeros.

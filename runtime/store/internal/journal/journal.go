@@ -6,6 +6,7 @@
 //	log/entries               the entries of the tree, tree.EntrySize bytes each
 //	log/tiles.0, tiles.1 ...  the hashes of each level of tiles, 32 bytes each
 //	log/cosigned              the newest checkpoint that a witness has signed
+//	log/erasing               the erasure that is under way, if one is: see erase.go
 //	log/dropped               the days that were dropped: see days.go
 //	traces/20261128/00000007.seg   bodies, as frames: see frame.go
 //
