@@ -38,7 +38,8 @@ type serveOptions struct {
 	policies                     *policySources
 	engine                       *engineFlag
 	checkShare                   float64
-	logKey, logName              string
+	logKey, logName, storeKey    string
+	retention                    []string
 }
 
 func newServeCommand() *cobra.Command {
@@ -87,6 +88,8 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.Float64Var(&o.checkShare, "check-share", engine.DefaultCheckShare, "share of decisions, 0 to 1, whose policies OPA judges again in the background, as far as a twentieth of a processor goes")
 	f.StringVar(&o.logKey, "log-key", "", "file of the private key that signs the log of traces (default log.key in --data, made at the first start)")
+	f.StringVar(&o.storeKey, "encryption-key", "", "file of the key (64 hex digits) that encrypts the store; a store keeps the choice with which it was made")
+	f.StringArrayVar(&o.retention, "retention", nil, "days that traces' bodies are kept: 90 for everybody, acme=30 for a tenant, may be repeated; 0: for ever (default)")
 	f.StringVar(&o.logName, "log-name", "", "name of the log, such as traces.example.com/eu, where its key is made at the first start (default a random one)")
 	o.policies = addPolicySources(cmd)
 	o.engine = addEngine(cmd)
@@ -118,6 +121,14 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if !(o.checkShare >= 0 && o.checkShare <= 1) {
 		return fmt.Errorf("--check-share %v: must be a share from 0 to 1", o.checkShare)
 	}
+	keep, err := parseRetention(o.retention)
+	if err != nil {
+		return err
+	}
+	key, err := readStoreKey(o.storeKey)
+	if err != nil {
+		return err
+	}
 	set, origin, err := o.named(ctx, log)
 	if err != nil {
 		return err
@@ -137,7 +148,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(filepath.Join(o.data, "store"), store.Options{Logger: log})
+	st, err := store.Open(filepath.Join(o.data, "store"), store.Options{Key: key, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -175,6 +186,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 		return err
 	}
 	down.add(traces.Close)
+	retain(ctx, keep, traces, log, &down)
 	e, err := engine.New(engine.Options{
 		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
 		History: history, Logger: log, PolicyEngine: o.engine.value, CheckShare: o.checkShare,

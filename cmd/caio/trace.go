@@ -19,7 +19,7 @@ func newTraceCommand() *cobra.Command {
 		Use:   "trace",
 		Short: "Look up what a running server decided, and why",
 	}
-	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand())
+	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand(), newTraceEraseCommand())
 	return cmd
 }
 

@@ -22,13 +22,13 @@ func addTraceFilter(cmd *cobra.Command) *traceFilter {
 	f := cmd.Flags()
 	f.StringVar(&t.request.Tenant, "tenant", "", "of this tenant")
 	f.StringVar(&t.request.ServiceId, "service", "", "answered by, or in vain tried with, this service")
-	f.StringVar(&t.request.Status, "status", "", "ok, decided, refused, failed or canceled")
+	f.StringVar(&t.request.Status, "status", "", "ok, decided, refused, failed, canceled or erasure")
 	f.StringVar(&t.request.RequestId, "request-id", "", "with this context.request_id, the caller's own name for the request")
 	f.StringVar(&t.request.Rule, "rule", "", "in which the rule of this id refused a candidate or found a violation")
 	f.BoolVar(&t.request.Violations, "violations", false, "only those in which a guarantee was broken")
 	f.DurationVar(&t.minDuration, "min-duration", 0, "that took at least so long, such as 250ms")
 	f.Float64Var(&t.request.MinCost, "min-cost", 0, "that cost at least so much, in whatever currency it was")
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"ok", "decided", "refused", "failed", "canceled"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"ok", "decided", "refused", "failed", "canceled", "erasure"}, cobra.ShellCompDirectiveNoFileComp))
 	return t
 }
 

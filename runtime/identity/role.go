@@ -53,3 +53,12 @@ func TraceTenant(p *caiov1.Principal, asked string) (tenant string, ok bool) {
 	}
 	return "", false
 }
+
+// ErasedTenant returns the tenant to which a removal of traces that p asked for must be confined; empty means every
+// tenant, and false that p may remove none. asked is the tenant that p asked for, empty for all it may.
+func ErasedTenant(p *caiov1.Principal, asked string) (tenant string, ok bool) {
+	if !HasRole(p, RoleAdmin) {
+		return "", false
+	}
+	return TraceTenant(p, asked)
+}

@@ -16,10 +16,11 @@ import (
 
 // traces serves caio.v1.TraceService.
 type traces struct {
-	caiov1connect.UnimplementedTraceServiceHandler // Bundle, Erase
+	caiov1connect.UnimplementedTraceServiceHandler // Bundle
 
 	log      *trace.Log
 	draining context.Context // ends when the shutdown begins
+	now      func() time.Time
 }
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
@@ -28,6 +29,10 @@ func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServi
 	// A foreign trace is one that is not there: that it exists is the other tenant's matter.
 	if errors.Is(err, trace.ErrNotFound) || err == nil && !mayRead(ctx, stored) {
 		return nil, traceNotFound(id)
+	}
+	if errors.Is(err, trace.ErrErased) {
+		return nil, newError(codeTraceNotFound, stageTrace, "the body of trace "+quote(id)+" was removed",
+			"'caio trace list --status erasure' shows when, by whom and why; its entry is in the log for ever")
 	}
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ type Trace struct {
 	// How long everything took, in milliseconds.
 	DurationMs float64 `protobuf:"fixed64,3,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
 	// "ok", "decided" (asked for a decision only), "refused" (nobody may or can serve), "failed" (execution or
-	// guarantee), "canceled".
+	// guarantee), "canceled", "erasure" (of other traces' bodies: no request was made).
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// The request without its intent's body, of which payload says what it was. The sha256 of these very bytes is
 	// decision.inputs.request.
@@ -1784,14 +1784,14 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\x16TraceServiceGetRequest\x12$\n" +
 	"\btrace_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\atraceId\"E\n" +
 	"\x17TraceServiceGetResponse\x12*\n" +
-	"\x05trace\x18\x01 \x01(\v2\x14.caio.v1.StoredTraceR\x05trace\"\xb0\x04\n" +
+	"\x05trace\x18\x01 \x01(\v2\x14.caio.v1.StoredTraceR\x05trace\"\xb9\x04\n" +
 	"\x17TraceServiceListRequest\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12 \n" +
 	"\x06tenant\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06tenant\x12&\n" +
 	"\n" +
-	"service_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tserviceId\x12G\n" +
-	"\x06status\x18\x05 \x01(\tB/\xbaH,r*R\x00R\x02okR\adecidedR\arefusedR\x06failedR\bcanceledR\x06status\x12'\n" +
+	"service_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tserviceId\x12P\n" +
+	"\x06status\x18\x05 \x01(\tB8\xbaH5r3R\x00R\x02okR\adecidedR\arefusedR\x06failedR\bcanceledR\aerasureR\x06status\x12'\n" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
