@@ -60,8 +60,8 @@ var objective = [...]struct {
 // maxDB is the largest quality of a resonance; runtime/field gives no larger one.
 const maxDB = 300
 
-// formOf returns the form of that name.
-func formOf(name string) (Form, error) {
+// FormOf returns the form of that name, as a decision's objective has it. It fails on a name there is not.
+func FormOf(name string) (Form, error) {
 	for f := range objective {
 		if objective[f].name == name {
 			return Form(f), nil
