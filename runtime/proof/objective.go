@@ -123,6 +123,21 @@ func (f Form) Map(t *Terms) map[string]float64 {
 	return out
 }
 
+// Terms is the inverse of Map. It fails where a term is missing or there is one too many.
+func (f Form) Terms(named map[string]float64) (t Terms, err error) {
+	for i, w := range objective[f].weights {
+		value, ok := named[w.term]
+		if !ok {
+			return t, fmt.Errorf("there is no term %q", w.term)
+		}
+		t[i] = value
+	}
+	if len(named) != len(t) {
+		return t, fmt.Errorf("there are %d terms, the objective has %d", len(named), len(t))
+	}
+	return t, nil
+}
+
 // Write writes t as a map from the terms' names, the field of that number.
 func (f Form) Write(t *Terms, w *wire.Writer, field int) {
 	form := &objective[f]
