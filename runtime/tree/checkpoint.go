@@ -134,9 +134,6 @@ func Open(signed []byte, log note.Verifier, witnesses ...note.Verifier) (Checkpo
 	return c, cosigned, nil
 }
 
-// A Verifier verifies the signatures of one key, a log's or a witness's.
-type Verifier = note.Verifier
-
 // NewVerifier returns the verifier of a public key in signed-note's form: a log's, or a witness's whose signatures are
 // those of C2SP tlog-cosignature (type 4).
 func NewVerifier(vkey string) (note.Verifier, error) {
