@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/smarthausgroup/caio/runtime/engine"
 	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -16,22 +17,37 @@ import (
 
 // traces serves caio.v1.TraceService.
 type traces struct {
-	caiov1connect.UnimplementedTraceServiceHandler // Watch, Bundle, Erase
+	caiov1connect.UnimplementedTraceServiceHandler // Watch, Erase
 
-	log *trace.Log
+	log     *trace.Log
+	prover  prover  // nil: the log cannot
+	archive archive // nil: what decided is not kept
+}
+
+func newTraces(log *trace.Log, e *engine.Engine) *traces {
+	t := &traces{log: log}
+	// Until both are those in themselves.
+	t.prover, _ = any(log).(prover)
+	t.archive, _ = any(e).(archive)
+	return t
 }
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
-	id := req.Msg.GetTraceId()
+	stored, err := t.find(ctx, req.Msg.GetTraceId())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+}
+
+// find returns a trace that the caller may read.
+func (t *traces) find(ctx context.Context, id string) (*caiov1.StoredTrace, error) {
 	stored, err := t.log.Get(ctx, id)
 	// A foreign trace is one that is not there: that it exists is the other tenant's matter.
 	if errors.Is(err, trace.ErrNotFound) || err == nil && !mayRead(ctx, stored) {
 		return nil, traceNotFound(id)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+	return stored, err
 }
 
 // mayRead tells whether the caller may read a trace.

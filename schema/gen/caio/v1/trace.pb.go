@@ -1119,11 +1119,13 @@ type TraceServiceBundleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the trace.
 	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	// Size of a tree that the caller knows, to be proven to be the beginning of the present one. 0: none.
+	// Size of a tree that the caller knows, to be proven to be the beginning of the present one. 0: none. Of one that is
+	// larger than the present one nothing can be proven: the bundle comes without, and its checkpoint shows that the log is
+	// smaller than it was.
 	EarlierSize uint64 `protobuf:"varint,2,opt,name=earlier_size,json=earlierSize,proto3" json:"earlier_size,omitempty"`
 	// Include what decided, so that the decision can be made again. For callers who may read every tenant's contracts.
 	Snapshot bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// Include the adapters that executed.
+	// Include the adapters that executed, and the rest of what decided.
 	Adapters      bool `protobuf:"varint,4,opt,name=adapters,proto3" json:"adapters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1187,7 +1189,7 @@ func (x *TraceServiceBundleRequest) GetAdapters() bool {
 	return false
 }
 
-// TraceServiceBundleResponse is a piece of the bundle.
+// TraceServiceBundleResponse holds the bundle.
 type TraceServiceBundleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bundle.
