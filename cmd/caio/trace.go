@@ -17,9 +17,9 @@ import (
 func newTraceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace",
-		Short: "Look up what a running server decided, and why",
+		Short: "Look up what a running server decided, and why; check it",
 	}
-	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand())
+	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceVerifyCommand(), newTraceBundleCommand(), newTraceKeyCommand())
 	return cmd
 }
 
