@@ -105,11 +105,11 @@ func (w *walk) decided(d *Decision) {
 }
 
 func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
-	id, err := trace.NewID(e.opts.Rand)
+	start := e.opts.Now()
+	id, err := trace.NewID(start, e.opts.Rand)
 	if err != nil {
 		return nil, fail("INTERNAL", "request", "name the trace", err)
 	}
-	start := e.opts.Now()
 	w := &walk{Engine: e, snapshot: e.snapshot.Load(), req: complete(req, start), start: start}
 	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Request: withoutBody(w.req)}
 	return w, nil
@@ -130,7 +130,7 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
 	// The caller may have left; what happened is recorded nevertheless.
-	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t); err != nil {
+	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, trace.Durable); err != nil {
 		return fail("UNAVAILABLE", "trace", "record the trace", err).hint("see the server's log; free space, or restart it")
 	}
 	if failure != nil {

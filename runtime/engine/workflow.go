@@ -107,7 +107,7 @@ func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*fl
 
 // walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
 func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
-	id, err := trace.NewID(e.opts.Rand)
+	id, err := trace.NewID(start, e.opts.Rand)
 	if err != nil {
 		return nil, fail("INTERNAL", "request", "name the trace", err)
 	}

@@ -15,7 +15,6 @@ const (
 	kindPolicy        = 'P'
 	kindPolicyFiles   = 'Q'
 	kindTrace         = 'T'
-	kindBodies        = 'G'
 	kindID            = 'D'
 	kindTime          = 'F'
 	kindTenant        = 'A'
@@ -35,10 +34,6 @@ func idKey(traceID string) []byte { return append([]byte{kindID}, traceID...) }
 
 func traceKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), kindTrace), seq)
-}
-
-func bodiesKey(file uint32) []byte {
-	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 5), kindBodies), file)
 }
 
 // indexPrefix returns the part of an index key before time and sequence.

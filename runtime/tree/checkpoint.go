@@ -176,3 +176,9 @@ func (w *witness) Verify(msg, sig []byte) bool {
 	signed := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(sig), msg)
 	return ed25519.Verify(w.key, []byte(signed), sig[8:])
 }
+
+// ReadHead returns what a signed checkpoint names without looking at its signatures.
+func ReadHead(signed []byte) (Head, error) {
+	c, err := ParseCheckpoint(string(signed))
+	return c.Head, err
+}
