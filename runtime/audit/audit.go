@@ -9,9 +9,9 @@
 //	}
 //
 // Everything in a bundle is taken for forged until it is shown not to be. No bytes make Verify panic, and none make it
-// read a file, the network or a clock. What it cannot tell without the contracts' language or the policies' (that the rules
-// named by their digest refuse what the decision says they refuse, that a contract's source has the digest that is said
-// to be its own) replaying tells; this room holds neither CUE nor OPA, neither a store nor adapters.
+// read a file, the network or a clock. What only the policies' language can tell, that the rules named by their digest
+// refuse what the decision says they refuse and nobody else, replaying tells; this room holds neither CUE nor OPA, neither
+// a store nor adapters.
 //
 // # The file
 //
@@ -125,12 +125,13 @@ type inquiry struct {
 	opts   Options
 	log    *caiov1.LogProof
 
-	trace   *caiov1.Trace // of format; never nil after it, empty where the bytes are none
-	pieces  pieces        // of format: bytes of the trace's fields
-	differ  []difference  // of format: what the proofs say otherwise than the trace
-	key     tree.Verifier // of signature; nil: there is none
-	signed  bool          // of signature: key signed checkpoint
-	earlier []known       // of consistency: those that the log signed
+	trace    *caiov1.Trace // of format; never nil after it, empty where the bytes are none
+	pieces   pieces        // of format: bytes of the trace's fields
+	registry contracts     // of format: the contracts in the bundle; nil: there is no snapshot
+	differ   []difference  // of format: what the proofs say otherwise than the trace
+	key      tree.Verifier // of signature; nil: there is none
+	signed   bool          // of signature: key signed checkpoint
+	earlier  []known       // of consistency: those that the log signed
 
 	checkpoint tree.Checkpoint // of signature; what the bundle says, whoever signed it
 	cosigned   []tree.Cosignature
@@ -153,8 +154,11 @@ func (c *inquiry) format() verdict {
 		f.add("the %d bytes of the trace are no caio.v1.Trace", len(raw))
 		return f.verdict("")
 	}
-	c.trace, c.differ = trace, differences(trace)
 	var err error
+	if c.registry, err = contractsOf(c.bundle.GetSnapshot()); err != nil {
+		f.add("%v", err)
+	}
+	c.trace, c.differ = trace, differences(trace, c.registry)
 	if c.pieces, err = split(raw); err != nil {
 		f.add("%v", err)
 	}

@@ -128,6 +128,7 @@ func TestWhatDoesNotBelongIsNamed(t *testing.T) {
 		"score, proven":       {func(t *caiov1.Trace) { *t.Decision.Candidates[2].Score = 0.1 }, true, []string{audit.Proofs}},
 		"term":                {func(t *caiov1.Trace) { t.Decision.Candidates[1].Terms["risk"] = 0 }, false, []string{audit.Proofs}},
 		"guarantee":           {func(t *caiov1.Trace) { *t.Decision.Guarantees["latency"].Bound.Max = 1 }, false, []string{audit.Proofs}},
+		"time":                {func(t *caiov1.Trace) { t.Time = timestamppb.New(noon.Add(time.Second)) }, false, []string{audit.Identity}},
 		"history":             {func(t *caiov1.Trace) { t.Decision.Candidates[1].History.Requests = 9 }, false, []string{audit.Inputs}},
 		"seed":                {func(t *caiov1.Trace) { t.Decision.Seed++ }, false, []string{audit.Proofs}},
 		"policies":            {func(t *caiov1.Trace) { t.Decision.Inputs.Policies = digest("others") }, false, []string{audit.Inputs}},

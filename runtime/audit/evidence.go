@@ -29,8 +29,9 @@ func surplus(property string) difference {
 	return difference{property, "", fmt.Sprintf("there is a proof of %.40q too much, which a decision of this kind does not have", property)}
 }
 
-// compare holds the proofs that are there against those that should be, each property once and in this order.
-func compare(there, should []*caiov1.Proof) []difference {
+// compare holds the proofs that are there against those that should be, each property once and in this order. blind: those
+// that should be were made without the contract.
+func compare(there, should []*caiov1.Proof, blind bool) []difference {
 	var out []difference
 	at := 0 // of there; what lies before was looked at
 	for _, s := range should {
@@ -44,7 +45,7 @@ func compare(there, should []*caiov1.Proof) []difference {
 		}
 		p := there[at+i]
 		at += i + 1
-		adopt(s, p)
+		adopt(s, p, blind)
 		out = append(out, differing(p, s)...)
 	}
 	for _, p := range there[at:] {
@@ -53,20 +54,12 @@ func compare(there, should []*caiov1.Proof) []difference {
 	return out
 }
 
-// only lists by property the evidence that is about the contract, the policies or the price alone: no other part of a
-// trace says it.
+// only lists by property the evidence that no other part of a bundle says without the policies' language or the engine's
+// arithmetic; ofContract, that which the contract of the service says and nothing else does.
 func only(property string) []string {
 	switch property {
 	case proof.Rules:
 		return []string{"rules"}
-	case proof.Authorization:
-		return []string{"required"}
-	case proof.Privacy:
-		return []string{"locality", "encryption"}
-	case proof.AccessControl:
-		return []string{"required_trust_level"}
-	case proof.AccessBoundary:
-		return []string{"service_tenant"}
 	case proof.Budget:
 		return []string{"cost", "currency", "input_tokens", "output_tokens"}
 	case proof.TraitConstraints:
@@ -77,14 +70,28 @@ func only(property string) []string {
 	return nil
 }
 
-// adopt gives should, which was made without the contract, what only the contract says, from the evidence of p.
-func adopt(should, p *caiov1.Proof) {
-	from, to := p.GetEvidence().GetFields(), should.GetEvidence().GetFields()
-	for _, key := range only(should.GetProperty()) {
-		if from[key] != nil {
-			to[key] = from[key]
-		}
+func ofContract(property string) []string {
+	switch property {
+	case proof.Authorization:
+		return []string{"required"}
+	case proof.Privacy:
+		return []string{"locality", "encryption"}
+	case proof.AccessControl:
+		return []string{"required_trust_level"}
+	case proof.AccessBoundary:
+		return []string{"service_tenant"}
 	}
+	return nil
+}
+
+// adopt gives should what could not be known when it was made, from the evidence of p.
+func adopt(should, p *caiov1.Proof, blind bool) {
+	from, to := p.GetEvidence().GetFields(), should.GetEvidence().GetFields()
+	take(from, to, only(should.GetProperty())...)
+	if !blind {
+		return
+	}
+	take(from, to, ofContract(should.GetProperty())...)
 	switch should.GetProperty() {
 	case proof.Matching:
 		each(from["checks"], to["checks"], func(p, should fields) {

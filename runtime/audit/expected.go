@@ -5,29 +5,34 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// differences holds a trace's proofs against the rest of it. A trace of neither a decision nor a workflow has none.
-func differences(t *caiov1.Trace) []difference {
+// differences holds a trace's proofs against the rest of it, and against the contract of the service that was chosen where
+// registry has it. A trace of neither a decision nor a workflow has none.
+func differences(t *caiov1.Trace, registry contracts) []difference {
 	r := t.GetRequest()
 	if r == nil {
 		r = &caiov1.Request{}
 	}
 	if d := t.GetDecision(); d != nil {
-		return compare(d.GetProofs(), expected(r, d))
+		c := registry[d.GetServiceId()]
+		return compare(d.GetProofs(), expected(r, d, c), c == nil)
 	}
 	if w := t.GetWorkflow(); w.GetComposed() != nil || len(w.GetProofs()) > 0 {
-		return compare(w.GetProofs(), expectedOfWhole(r, w))
+		return compare(w.GetProofs(), expectedOfWhole(r, w), true)
 	}
 	return nil
 }
 
-// expected makes the proofs that d, a decision about r, neither nil, must have, in their order. They say what the trace says; what only
-// the contract says is left as a contract without it would have it, for adopt to fill in.
-func expected(r *caiov1.Request, d *caiov1.Decision) []*caiov1.Proof {
+// expected makes the proofs that d, a decision about r, neither nil, must have, in their order. c is the contract of the
+// service that was chosen; nil: it is not known, and what only the contract says is left as one without it would have it,
+// for adopt to fill in.
+func expected(r *caiov1.Request, d *caiov1.Decision, c *caiov1.Contract) []*caiov1.Proof {
 	if d.GetServiceId() == "" {
 		return []*caiov1.Proof{prove.NobodyLeft(d.GetCandidates(), d.GetUnlisted())}
 	}
 	id, in := d.GetServiceId(), d.GetInputs()
-	c := &caiov1.Contract{ServiceId: id, Guarantees: d.GetGuarantees()}
+	if c == nil {
+		c = &caiov1.Contract{ServiceId: id, Guarantees: d.GetGuarantees()}
+	}
 	out := []*caiov1.Proof{
 		prove.Match(c, r),
 		prove.NoRefusal(id, in.GetPolicies(), in.GetRequest(), candidateOf(d, id).GetContractDigest(), 0),

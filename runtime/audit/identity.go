@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/smarthausgroup/caio/runtime/tree"
@@ -28,6 +29,7 @@ func (c *inquiry) identity() verdict {
 		}
 	}
 	at := t.GetTime().AsTime()
+	c.named(at, &f)
 	for _, s := range c.cosigned {
 		c.notAfter(at, s, c.checkpoint.Size, &f)
 	}
@@ -56,6 +58,20 @@ func (c *inquiry) identity() verdict {
 		}
 	}
 	return f.verdict(said)
+}
+
+// named looks whether the trace's id is of the trace's time: its first twelve hex digits are the milliseconds since 1970 at
+// which a request arrived. A step of a workflow is named when its workflow arrives, and begins later.
+func (c *inquiry) named(at time.Time, f *faults) {
+	t := c.trace
+	if t.GetErasure() != nil {
+		return
+	}
+	id := t.GetTraceId()
+	ms, err := strconv.ParseInt(id[:min(len(id), 12)], 16, 64)
+	if named := time.UnixMilli(ms).UTC(); err != nil || ms > at.UnixMilli() || ms < at.UnixMilli() && t.GetStep() == nil {
+		f.add("the trace's id was made at %s, and the trace says it is of %s", named.Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))
+	}
 }
 
 // notAfter adds a fault where a trace of that time was seen in the log before.

@@ -38,6 +38,7 @@ func (c *inquiry) proofs() verdict {
 	}
 	if d != nil {
 		agree(d, &f)
+		c.fell(d, &f)
 	}
 	said := fmt.Sprintf("%d proofs follow from their evidence, are about this decision, and none is missing", len(proofs))
 	if len(not) > 0 {
@@ -106,6 +107,40 @@ func agree(d *caiov1.Decision, f *faults) {
 	}
 	if left != len(ranking) {
 		f.add("%d candidates could serve, and the ranking names %d", left, len(ranking))
+	}
+}
+
+// fell holds where candidates fell against their contracts, where the bundle has them: who does not offer, promise or
+// provide what is asked falls there, and nobody else; who promises too late a latency cannot be chosen.
+func (c *inquiry) fell(d *caiov1.Decision, f *faults) {
+	r := c.trace.GetRequest()
+	if c.registry == nil || r == nil {
+		return
+	}
+	for _, candidate := range d.GetCandidates() {
+		contract := c.registry[candidate.GetServiceId()]
+		if contract == nil {
+			continue // inputs tells
+		}
+		meets, fast := proof.Match(contract, r).GetValid(), proof.Fast(contract, r.MaxLatencyMs).GetValid()
+		switch candidate.GetOutcome() {
+		case "capability", "guarantee", "constraint":
+			if meets {
+				f.add("the candidate %.64q fell at %q, and its contract has all that is asked", candidate.GetServiceId(), candidate.GetOutcome())
+			}
+			continue
+		case "latency":
+			if fast {
+				f.add("the candidate %.64q fell at %q, and its contract promises what is asked", candidate.GetServiceId(), "latency")
+			}
+		case "selected", "eligible":
+			if !fast {
+				f.add("the candidate %.64q could serve, and its contract promises no such latency", candidate.GetServiceId())
+			}
+		}
+		if !meets {
+			f.add("the candidate %.64q came as far as %.40q, and its contract does not have all that is asked", candidate.GetServiceId(), candidate.GetOutcome())
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -13,22 +14,51 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
+// contracts are those of a bundle by the ids of their services.
+type contracts map[string]*caiov1.Contract
+
+// contractsOf reads the contracts of s, which stand there in their normal form; nil: there is no s. It fails on what is no
+// contract, or is one under another id than it has; the others are returned all the same.
+func contractsOf(s *caiov1.Snapshot) (contracts, error) {
+	if s == nil {
+		return nil, nil
+	}
+	out := make(contracts, len(s.GetContracts()))
+	var f faults
+	for _, file := range s.GetContracts() {
+		contract := &caiov1.Contract{}
+		switch err := schema.ParseJSON(file.GetSource(), contract); {
+		case err != nil || contract.GetServiceId() != file.GetServiceId():
+			f.add("what the bundle holds as the contract of %.64q is none of that service", file.GetServiceId())
+		case out[contract.GetServiceId()] != nil:
+			f.add("the bundle holds two contracts of %.64q", file.GetServiceId())
+		default:
+			out[contract.GetServiceId()] = contract
+		}
+	}
+	if f.n > 0 {
+		return out, errors.New(f.verdict("").said)
+	}
+	return out, nil
+}
+
 // snapshot holds what the bundle says decided against the digests of d, which is nil where nothing was decided.
 func (c *inquiry) snapshot(s *caiov1.Snapshot, d *caiov1.Decision, f *faults) {
 	if d == nil {
 		f.add("the bundle says what decided, and the trace has no decision")
 	}
-	contracts := make(map[string]string, len(s.GetContracts()))
+	digests := make(map[string]string, len(s.GetContracts()))
 	for _, file := range s.GetContracts() {
-		if _, twice := contracts[file.GetServiceId()]; twice {
-			f.add("the bundle holds two contracts of %.64q", file.GetServiceId())
+		digest := schema.Digest(file.GetSource())
+		if digest != file.GetDigest() {
+			f.add("the contract of %.64q has the digest %s, and is said to have %s", file.GetServiceId(), short(digest), short(file.GetDigest()))
 		}
-		contracts[file.GetServiceId()] = file.GetDigest()
+		digests[file.GetServiceId()] = digest
 	}
-	f.digest("the registry of the bundle", registryDigest(contracts), d.GetInputs().GetRegistry())
+	f.digest("the registry of the bundle", registryDigest(digests), d.GetInputs().GetRegistry())
 	f.digest("the policy set of the bundle", policiesDigest(s.GetPolicies()), d.GetInputs().GetPolicies())
 	for _, candidate := range d.GetCandidates() {
-		digest, there := contracts[candidate.GetServiceId()]
+		digest, there := digests[candidate.GetServiceId()]
 		if !there {
 			f.add("the candidate %.64q has no contract in the bundle", candidate.GetServiceId())
 			continue
@@ -39,8 +69,8 @@ func (c *inquiry) snapshot(s *caiov1.Snapshot, d *caiov1.Decision, f *faults) {
 		}
 		c.reasons(candidate.GetReasons(), s.GetPolicies(), f)
 	}
-	if n := len(d.GetCandidates()) + int(d.GetUnlisted()); n > len(contracts) {
-		f.add("the decision is among %d services, and the registry of the bundle has %d", n, len(contracts))
+	if n := len(d.GetCandidates()) + int(d.GetUnlisted()); n > len(digests) {
+		f.add("the decision is among %d services, and the registry of the bundle has %d", n, len(digests))
 	}
 	for _, attempt := range c.trace.GetAttempts() {
 		for _, violation := range attempt.GetViolations() {

@@ -126,10 +126,13 @@ func decided() *caiov1.Trace {
 		},
 		Ranking: []string{"fast", "slow"},
 	}
-	t := &caiov1.Trace{TraceId: "00112233445566778899aabbccddeeff", Time: timestamppb.New(noon), Status: "decided", Request: r, Decision: d}
+	t := &caiov1.Trace{TraceId: idAt(noon), Time: timestamppb.New(noon), Status: "decided", Request: r, Decision: d}
 	seal(t)
 	return t
 }
+
+// idAt is an id that trace.NewID may make at that time.
+func idAt(at time.Time) string { return fmt.Sprintf("%012x%s", at.UnixMilli(), "66778899aabbccddeeff") }
 
 func digest(of string) string { return schema.Digest([]byte(of)) }
 
