@@ -33,6 +33,8 @@ var (
 	DecodeVersion = decodeVersion
 	EncodeFiles   = encodeFiles
 	DecodeFiles   = decodeFiles
+	DecodeFirst   = decodeFirst
+	DecodeChange  = decodeChange
 )
 
 // DecodeLocation reads where a trace lies, and writes that again.
