@@ -155,7 +155,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	catalog, err := o.adapters(ctx, &down)
+	catalog, err := o.adapters(ctx, st, &down)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(traces.Close)
 	e, err := engine.New(engine.Options{
 		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
-		History: history, Logger: log, PolicyEngine: o.engine.value, CheckShare: o.checkShare,
+		History: history, Logger: log, Release: buildVersion().GetVersion(), PolicyEngine: o.engine.value, CheckShare: o.checkShare,
 	})
 	if err != nil {
 		return err
@@ -257,8 +257,8 @@ func (o *serveOptions) history(ctx context.Context, st *store.Store, log *slog.L
 	return history, nil
 }
 
-// adapters admits every module and returns what they hold.
-func (o *serveOptions) adapters(ctx context.Context, down *closers) (*adapter.Catalog, error) {
+// adapters admits every module, stores it, so that it can be told what executed, and returns what they hold.
+func (o *serveOptions) adapters(ctx context.Context, st *store.Store, down *closers) (*adapter.Catalog, error) {
 	runtime, err := adapter.Open(ctx, adapter.Options{CacheDir: filepath.Join(o.data, "cache")})
 	if err != nil {
 		return nil, err
@@ -274,6 +274,9 @@ func (o *serveOptions) adapters(ctx context.Context, down *closers) (*adapter.Ca
 		module, err := runtime.Load(ctx, name, files[name])
 		if err != nil {
 			return nil, fmt.Errorf("load adapter %s: %w", name, err)
+		}
+		if _, err := st.PutContent(ctx, files[name]); err != nil {
+			return nil, fmt.Errorf("keep adapter %s: %w", name, err)
 		}
 		modules = append(modules, module)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.asked, in.GetSeed(), in.GetListAll(), onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -53,7 +54,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), false, onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.asked, in.GetSeed(), false, onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -90,29 +91,51 @@ func failureStatus(ctx context.Context, err error) string {
 type walk struct {
 	*Engine
 	snapshot *Snapshot
-	req      *caiov1.Request // complete
+	asked    *question
 	start    time.Time
 	trace    *caiov1.Trace
+	salt     [16]byte  // the trace's
 	decision *Decision // nil until there is one
 }
 
 // decided puts what was decided into the trace.
 func (w *walk) decided(d *Decision) {
 	w.decision = d
-	w.referee.offer(w.snapshot, w.req)
-	w.shadow.offer(w.snapshot, w.req, d, w.trace.TraceId)
-	d.enter(w.trace, decisionOfTrace)
+	w.referee.offer(w.snapshot, w.asked.Request)
+	w.shadow.offer(w.snapshot, w.asked, d, w.trace.TraceId)
+	d.record(w.trace)
 }
 
+// begin begins the walk of a request that came from outside.
 func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
+	if err := unrecorded(req); err != nil {
+		return nil, err
+	}
 	start := e.opts.Now()
+	return e.walkOf(e.snapshot.Load(), complete(req, start), start)
+}
+
+// walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
+func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
 	id, err := trace.NewID(start, e.opts.Rand)
+	w := &walk{Engine: e, snapshot: s, start: start}
+	if err == nil {
+		_, err = io.ReadFull(e.opts.Rand, w.salt[:])
+	}
 	if err != nil {
 		return nil, fail("INTERNAL", "request", "name the trace", err)
 	}
-	w := &walk{Engine: e, snapshot: e.snapshot.Load(), req: complete(req, start), start: start}
-	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Request: withoutBody(w.req)}
-	return w, nil
+	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Salt: w.salt[:]}
+	return w, w.ask(req)
+}
+
+// ask makes req, which is complete, what w is about.
+func (w *walk) ask(req *caiov1.Request) (err error) {
+	if w.asked, err = w.snapshot.ask(req, w.salt[:]); err != nil {
+		return err
+	}
+	w.trace.ProtoReflect().SetUnknown(w.asked.framed)
+	return nil
 }
 
 // end writes the trace, and returns cause with the trace's id in it. A trace that cannot be written is an error of its
@@ -193,7 +216,7 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 	}
 	a.AdapterDigest = adapter.Digest()
 	sent := false // the gateway emits from this goroutine
-	call := gateway.Call{Contract: m, Adapter: adapter, Intent: w.req.Intent, Stream: emit != nil}
+	call := gateway.Call{Contract: m, Adapter: adapter, Intent: w.asked.Intent, Stream: emit != nil}
 	if emit != nil {
 		call.Emit = func(d *caiov1.Delta) error { sent = true; return emit(d) }
 	}
@@ -229,7 +252,7 @@ func failed(a *caiov1.Attempt, err *Error) *Error {
 // is kept is the policy's to say.
 func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, sent bool) (*caiov1.Result, bool, *Error) {
 	slot, _ := w.snapshot.Registry.Slot(a.ServiceId)
-	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.profiles[slot].facts, outcome.Result, outcome.Observed)
+	violations, err := w.snapshot.Policies.Check(ctx, w.asked.Request, w.snapshot.profiles[slot].facts, outcome.Result, outcome.Observed)
 	if err != nil && ctx.Err() == context.Canceled {
 		return nil, false, canceled(a, unable("guarantee", "evaluate guarantees", err))
 	}
@@ -247,7 +270,7 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 		}
 	}
 	if reaction == "accept" {
-		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(outcome.Result)
+		raw, err := deterministic.MarshalAppend(slices.Clone(w.salt[:]), outcome.Result)
 		if err != nil {
 			return nil, false, failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
 		}

@@ -110,7 +110,7 @@ func (r *rehearsal) trace(ctx context.Context, t *caiov1.Trace) error {
 		r.summary.Skipped++
 		return nil
 	}
-	req := complete(t.GetRequest(), t.GetTime().AsTime())
+	req := askAgain(t.GetRequest(), past.GetInputs().GetRequest())
 	before, err := r.engine.again(ctx, r.before, req, past)
 	if err == nil {
 		var after *caiov1.Decision

@@ -270,12 +270,18 @@ func gotten(call []*ast.Term, held map[ast.Var]ast.Ref) ast.Ref {
 	return nil
 }
 
-// holdsIntent tells whether the value at path is, or holds, a part of the intent's body.
+// holdsIntent tells whether the value at path is, or holds, a part of the intent's body that is not recorded.
 func holdsIntent(path []string) bool {
 	if len(path) < 2 {
 		return len(path) == 0 || path[0] == "request"
 	}
-	return path[0] == "request" && path[1] == "intent" && !showable(path)
+	return path[0] == "request" && path[1] == "intent" && !showable(path) && !recorded(path)
+}
+
+// recorded tells whether path is that of the one number of an intent's body which every trace has, and with which a
+// request is decided again: how many tokens the answer may have.
+func recorded(path []string) bool {
+	return len(path) >= 4 && (path[2] == "chat" || path[2] == "code") && path[3] == "max_tokens"
 }
 
 // Message returns r as it goes over the wire.

@@ -69,6 +69,7 @@ const (
 // concurrent use.
 type Set struct {
 	digest   string
+	files    Bundle          // that decide; nil in the sets of tenants
 	tenant   string          // whose set it is; empty: everybody's who has none
 	tenants  map[string]*Set // those that have sets of their own; in these: none
 	rules    []Rule

@@ -92,6 +92,9 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 			return nil, ofSteps(w)
 		}
 		question.Request = past.GetRequest()
+	} else if question.Request.GetPayload() != nil {
+		return nil, newError(codeInvalidRequest, stageRequest, "request.payload is set by the server, in what it records",
+			"leave it out; what is to be done stands in request.intent")
 	} else if question.Request.GetPrincipal() == nil {
 		question.Request.Principal = caller
 	} else if tenant := question.Request.GetPrincipal().GetTenant(); tenant != "" && !owns(caller, tenant) {

@@ -881,7 +881,7 @@ type Snapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The contracts in force, sorted by id.
 	Contracts []*ContractFile `protobuf:"bytes,1,rep,name=contracts,proto3" json:"contracts,omitempty"`
-	// Those of the policies' files that decide, by path.
+	// Those of the policies' files that decide, by path; every tenant's, and no tests.
 	Policies map[string][]byte `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The modules of the adapters that executed, by the sha256 of each in hex. Empty: they were not asked for.
 	Adapters map[string][]byte `protobuf:"bytes,3,rep,name=adapters,proto3" json:"adapters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -949,14 +949,14 @@ func (x *Snapshot) GetRelease() string {
 	return ""
 }
 
-// ContractFile is a contract as it was registered.
+// ContractFile is a contract as it was in force.
 type ContractFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the service.
 	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
-	// sha256 of its normal form, in hex.
+	// sha256 of source, in hex.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Its YAML.
+	// Its normal form in canonical JSON, which is what decides. What its author wrote is not kept.
 	Source        []byte `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
