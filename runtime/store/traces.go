@@ -179,6 +179,17 @@ func (t *traces) ReadEntries(from uint64, count int) ([]byte, error) {
 	return t.journal.ReadEntries(from, count)
 }
 
+func (t *traces) KeepCosigned(signed []byte) error {
+	leave, err := t.s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return t.journal.KeepCosigned(signed)
+}
+
+func (t *traces) Cosigned() ([]byte, error) { return t.journal.Cosigned() }
+
 func (t *traces) Get(_ context.Context, traceID string) (*trace.Record, error) {
 	leave, err := t.s.enter()
 	if err != nil {

@@ -41,6 +41,8 @@ type Options struct {
 	// Signer signs checkpoints. nil: with a key that is made now and forgotten with the process; then the storage's
 	// checkpoint is not held against a key.
 	Signer *tree.Signer
+	// Witnesses are those whose cosignatures are kept. nil: nobody's are.
+	Witnesses []tree.Verifier
 	// Queue is how many traces may wait for the sequencer; Append blocks when it is full. 0: 1024.
 	Queue int
 	// Logger is told when the log stops, and when the storage refuses what is queued. nil: nobody is.
@@ -56,6 +58,10 @@ type Log struct {
 	done    chan struct{} // closed when the sequencer has ended
 	state   atomic.Pointer[state]
 	stopped atomic.Pointer[error] // why nothing more is written; nil: it is
+
+	witnesses []tree.Verifier
+	cosigning sync.Mutex            // held while a cosignature is kept
+	cosigned  atomic.Pointer[state] // the newest checkpoint that a witness signed; nil: none
 
 	mu     sync.RWMutex // held for reading while sending to queue
 	closed bool         // guarded by mu; queue is closed when true
@@ -83,7 +89,7 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, signer: o.Signer, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
+	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
 	edge, err := l.begin()
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
@@ -127,7 +133,7 @@ func (l *Log) begin() (tree.Edge, error) {
 		return edge, fmt.Errorf("%w: %w; 'caio trace fsck' tells what is whole, a backup restores the rest", ErrDamaged, err)
 	}
 	l.state.Store(&s)
-	return edge, nil
+	return edge, l.restoreCosigned()
 }
 
 // signed returns what a checkpoint by the log's own key names.

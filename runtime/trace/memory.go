@@ -18,6 +18,7 @@ type Memory struct {
 	sorted     []*Record          // every record, oldest position first
 	hashes     [][]byte           // by level of tiles
 	checkpoint []byte
+	cosigned   []byte
 }
 
 // NewMemory returns an empty storage.
@@ -90,6 +91,21 @@ func (m *Memory) ReadEntries(from uint64, count int) ([]byte, error) {
 		entries = tree.AppendEntry(entries, r.Hash)
 	}
 	return entries, nil
+}
+
+// KeepCosigned keeps a cosigned checkpoint.
+func (m *Memory) KeepCosigned(signed []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cosigned = signed
+	return nil
+}
+
+// Cosigned returns what KeepCosigned kept last.
+func (m *Memory) Cosigned() ([]byte, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.cosigned, nil
 }
 
 // At returns the record at that position, or ErrNotFound.

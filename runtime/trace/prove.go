@@ -47,7 +47,7 @@ func (l *Log) Tile(_ context.Context, p tree.TilePath) ([]byte, error) {
 }
 
 // Prove returns what shows that the trace at index is in the log, and, if earlier is not 0, that the tree of that size is
-// the beginning of today's. It waits for what is queued. ErrNotFound: the log has no such trace, or never was of that
+// the beginning of today's. The checkpoint is the newest that a witness has signed, if it covers both, else the newest. It waits for what is queued. ErrNotFound: the log has no such trace, or never was of that
 // size; ErrDamaged: its tree does not lead to its checkpoint.
 func (l *Log) Prove(ctx context.Context, index, earlier uint64) (*caiov1.LogProof, error) {
 	if index >= l.Head().Size || earlier > l.Head().Size {
@@ -56,6 +56,9 @@ func (l *Log) Prove(ctx context.Context, index, earlier uint64) (*caiov1.LogProo
 		}
 	}
 	s := l.state.Load()
+	if c := l.cosigned.Load(); c != nil && index < c.head.Size && earlier <= c.head.Size {
+		s = c
+	}
 	if index >= s.head.Size || earlier > s.head.Size {
 		return nil, fmt.Errorf("prove trace %d, and that %d came before: %w: the log has %d", index, earlier, ErrNotFound, s.head.Size)
 	}

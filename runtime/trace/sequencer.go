@@ -12,7 +12,7 @@ import (
 // sequencer is the state of the sequencing goroutine.
 type sequencer struct {
 	*Log
-	edge   tree.Edge // of what is written
+	edge   tree.Edge   // of what is written
 	timer  *time.Timer // since Go 1.23 a stopped or reset one sends nothing stale
 	group  []entry
 	kept   []entry  // queued ones that the storage refused for now, to be tried again first

@@ -47,6 +47,10 @@ type Storage interface {
 	// ReadEntries returns the entries from the position from on, count of them, tree.EntrySize bytes each. Safe for
 	// concurrent use; ErrNotFound if there are not so many.
 	ReadEntries(from uint64, count int) ([]byte, error)
+
+	// KeepCosigned keeps a cosigned checkpoint in place of the one before, durably; Cosigned returns it, nil: none was.
+	KeepCosigned(signed []byte) error
+	Cosigned() ([]byte, error)
 }
 
 // A Head is how far a log is.

@@ -157,11 +157,16 @@ func writeDropped(name string, dropped []Dropped) error {
 	if err != nil {
 		return err
 	}
+	return replace(name, append(raw, '\n'))
+}
+
+// replace makes raw the content of a small file: after a crash it has the old or the new.
+func replace(name string, raw []byte) error {
 	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(append(raw, '\n'))
+	_, err = f.Write(raw)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -169,4 +174,20 @@ func writeDropped(name string, dropped []Dropped) error {
 		return err
 	}
 	return syncDir(filepath.Dir(name))
+}
+
+const cosignedFile = "cosigned"
+
+// KeepCosigned keeps a cosigned checkpoint in place of the one before, durably. Of one caller at a time.
+func (j *Journal) KeepCosigned(signed []byte) error {
+	return replace(filepath.Join(j.dir, logDir, cosignedFile), signed)
+}
+
+// Cosigned returns what KeepCosigned kept last, nil if it kept nothing.
+func (j *Journal) Cosigned() ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(j.dir, logDir, cosignedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return raw, err
 }

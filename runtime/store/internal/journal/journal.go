@@ -5,6 +5,7 @@
 //	log/checkpoint            the newest signed checkpoint, synced after each group: see mark.go
 //	log/entries               the entries of the tree, tree.EntrySize bytes each
 //	log/tiles.0, tiles.1 ...  the hashes of each level of tiles, 32 bytes each
+//	log/cosigned              the newest checkpoint that a witness has signed
 //	log/dropped               the days that were dropped: see days.go
 //	traces/20261128/00000007.seg   bodies, as frames: see frame.go
 //
