@@ -34,6 +34,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
+	$(GO) vet -tags soak ./runtime/engine
 	$(GO) vet -tags differential ./runtime/policy
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
@@ -62,8 +63,9 @@ race: adapters ## run all tests under the race detector
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio
 
-soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike
+soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike; 1,000 random decisions replay
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
+	$(GO) test -tags soak -run TestReplayOfRandomDecisions -count=1 -v ./runtime/engine
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
 
