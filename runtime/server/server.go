@@ -178,7 +178,7 @@ func (s *Server) build() (http.Handler, error) {
 	mount := func(path string, h http.Handler) { mux.Handle(path, understood(limited(h, limit, writer), writer)) }
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
-	mount(caiov1connect.NewTraceServiceHandler(newTraces(s.opts.Traces, s.opts.Engine), gated...))
+	mount(caiov1connect.NewTraceServiceHandler(&traces{log: s.opts.Traces, engine: s.opts.Engine}, gated...))
 	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))

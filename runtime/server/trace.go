@@ -19,17 +19,8 @@ import (
 type traces struct {
 	caiov1connect.UnimplementedTraceServiceHandler // Watch, Erase
 
-	log     *trace.Log
-	prover  prover  // nil: the log cannot
-	archive archive // nil: what decided is not kept
-}
-
-func newTraces(log *trace.Log, e *engine.Engine) *traces {
-	t := &traces{log: log}
-	// Until both are those in themselves.
-	t.prover, _ = any(log).(prover)
-	t.archive, _ = any(e).(archive)
-	return t
+	log    *trace.Log
+	engine *engine.Engine
 }
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {

@@ -6,9 +6,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// A Verifier verifies the signatures of one key: a log's or a witness's. NewVerifier makes one.
-type Verifier = note.Verifier
-
 // Vouched reads a signed checkpoint as Open does and returns it as well with no other signatures than the log's and those
 // of the witnesses that are given: what strangers wrote below a checkpoint has no place in a log. At least one of the
 // witnesses must have signed; else ErrCheckpoint.
