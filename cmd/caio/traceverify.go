@@ -24,6 +24,7 @@ import (
 type verifyOptions struct {
 	key                    string
 	checkpoints, witnesses []string
+	replay                 bool
 	remote                 *remote
 }
 
@@ -39,7 +40,8 @@ digests that the decision names. For a file it needs neither a server nor a netw
 Give --key: without it the key that the bundle itself names is taken, and for that nobody but the server vouches. A
 --checkpoint is a signed checkpoint that was kept from before (/log/checkpoint of the server), or an older bundle: without
 one, nothing shows that entries were not dropped from the log before. A --witness is the key of somebody whose signature
-the checkpoint must have, too.
+the checkpoint must have, too. With --replay the decision is made again by the contracts and policies that the bundle
+holds, and must come out the same, byte for byte.
 
 It exits with 1 if a check fails.`,
 		Example: "  caio trace verify decision.bundle --key log.key --checkpoint last-month.bundle\n" +
@@ -51,6 +53,7 @@ It exits with 1 if a check fails.`,
 	f := cmd.Flags()
 	f.StringVar(&o.key, "key", "", "public key of the log, or a file that holds it")
 	f.StringArrayVar(&o.checkpoints, "checkpoint", nil, "file of an earlier checkpoint, or bundle, of the log; may be repeated")
+	f.BoolVar(&o.replay, "replay", false, "decide again by what the bundle says decided ('caio trace bundle --snapshot')")
 	f.StringArrayVar(&o.witnesses, "witness", nil, "public key of a witness that must have cosigned; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		opts, err := o.brought()
@@ -150,7 +153,16 @@ func (o *verifyOptions) verify(ctx context.Context, what string, opts audit.Opti
 	if err != nil {
 		return nil, failed(fmt.Errorf("%s: %w\n  next: 'caio trace bundle ID' writes one", what, err))
 	}
-	return audit.Verify(b, opts), nil
+	return o.check(ctx, b, opts), nil
+}
+
+// check makes every check of b.
+func (o *verifyOptions) check(ctx context.Context, b *caiov1.Bundle, opts audit.Options) *audit.Report {
+	r := audit.Verify(b, opts)
+	if o.replay {
+		r.Checks = append(r.Checks, replayed(ctx, b))
+	}
+	return r
 }
 
 // fetch checks the bundle of a trace once for each size of the checkpoints that are known, since one bundle shows that its
@@ -174,12 +186,12 @@ func (o *verifyOptions) fetch(ctx context.Context, id string, opts audit.Options
 	}
 	var all *audit.Report
 	for _, size := range slices.Sorted(maps.Keys(known)) {
-		response, err := peer.traces.Bundle(ctx, connect.NewRequest(&caiov1.TraceServiceBundleRequest{TraceId: id, EarlierSize: size}))
+		response, err := peer.traces.Bundle(ctx, connect.NewRequest(&caiov1.TraceServiceBundleRequest{TraceId: id, EarlierSize: size, Snapshot: o.replay}))
 		if err != nil {
 			return nil, peer.explain(err)
 		}
 		opts.Earlier = known[size]
-		all = joined(all, audit.Verify(response.Msg.GetBundle(), opts))
+		all = joined(all, o.check(ctx, response.Msg.GetBundle(), opts))
 	}
 	return all, nil
 }

@@ -178,7 +178,7 @@ func TestEveryHonestDecisionIsFoundHonest(t *testing.T) {
 	outcomes, workflows := map[string]bool{}, map[string]bool{}
 	for _, id := range ids {
 		b := s.bundle(t, &caiov1.TraceServiceBundleRequest{TraceId: id, EarlierSize: size, Snapshot: true, Adapters: true})
-		r := audit.Verify(b, opts)
+		r := (&verifyOptions{replay: true}).check(t.Context(), b, opts)
 		if !r.OK() {
 			t.Errorf("%s", reportText(r))
 		}
@@ -193,7 +193,7 @@ func TestEveryHonestDecisionIsFoundHonest(t *testing.T) {
 			workflows[trace.GetStatus()] = len(trace.GetWorkflow().GetProofs()) > 0
 		}
 		for _, c := range r.Checks {
-			if trace.GetDecision() != nil && (c.Name == audit.Inputs || c.Name == audit.Proofs) && c.Outcome != audit.OK {
+			if trace.GetDecision() != nil && (c.Name == audit.Inputs || c.Name == audit.Proofs || c.Name == replayCheck) && c.Outcome != audit.OK {
 				t.Errorf("%s is %s", c.Name, c.Outcome)
 			}
 		}
