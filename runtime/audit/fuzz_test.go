@@ -28,6 +28,12 @@ func FuzzVerify(f *testing.F) {
 	f.Add(file.Bytes())
 	f.Add(raw)
 	f.Add(honest.Trace)
+	decided := proto.CloneOf(honest)
+	decided.Snapshot = &caiov1.Snapshot{Policies: map[string][]byte{"a.rego": []byte("package a")}, Adapters: map[string][]byte{"x": nil},
+		Contracts: []*caiov1.ContractFile{{ServiceId: "fast", Source: []byte(`{"service_id":"fast","guarantees":{"accuracy":{}}}`)}}}
+	raw, err = proto.Marshal(decided)
+	must(f, err)
+	f.Add(raw)
 	f.Add(bytesOf(f, &caiov1.Trace{Workflow: &caiov1.WorkflowTrace{Composed: &caiov1.Composed{}, Steps: []*caiov1.StepTrace{{Needs: []string{"x"}}}}}))
 	f.Add(bytesOf(f, &caiov1.Trace{Erasure: &caiov1.Erasure{Ranges: []*caiov1.Range{{Last: 1<<64 - 1}}}}))
 	opts := audit.Options{Key: w.key(f), Earlier: [][]byte{w.checkpoint(f), nil}}
