@@ -123,9 +123,8 @@ func newForged(t *testing.T) *forged {
 	w := &forged{index: 2}
 	ask := &caiov1.TraceServiceBundleRequest{TraceId: ids[w.index], Snapshot: true}
 	w.old = s.bundle(t, ask)
-	known := s.bundle(t, ask)
 	ids = append(ids, s.decide(t, request), s.decide(t, request))
-	known = s.bundle(t, ask)
+	known := s.bundle(t, ask)
 	size, err := tree.ParseCheckpoint(string(known.Log.Checkpoint))
 	if err != nil {
 		t.Fatal(err)
