@@ -38,6 +38,7 @@ type serveOptions struct {
 	policies                     *policySources
 	engine                       *engineFlag
 	checkShare                   float64
+	logKey, logName              string
 }
 
 func newServeCommand() *cobra.Command {
@@ -84,6 +85,8 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.Float64Var(&o.checkShare, "check-share", engine.DefaultCheckShare, "share of decisions, 0 to 1, whose policies OPA judges again in the background, as far as a twentieth of a processor goes")
+	f.StringVar(&o.logKey, "log-key", "", "file of the private key that signs the log of traces (default log.key in --data, made at the first start)")
+	f.StringVar(&o.logName, "log-name", "", "name of the log, such as traces.example.com/eu, where its key is made at the first start (default a random one)")
 	o.policies = addPolicySources(cmd)
 	o.engine = addEngine(cmd)
 	return cmd
@@ -129,6 +132,10 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return err
 	}
+	signer, err := logSigner(o.logKey, o.data, o.logName)
+	if err != nil {
+		return err
+	}
 	st, err := store.Open(filepath.Join(o.data, "store"), store.Options{Logger: log})
 	if err != nil {
 		return err
@@ -158,7 +165,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	}
 	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
 	down.add(gw.Close)
-	traces, err := trace.Open(st.Traces(), trace.Options{Logger: log})
+	traces, err := trace.Open(st.Traces(), trace.Options{Signer: signer, Logger: log})
 	if err != nil {
 		return err
 	}

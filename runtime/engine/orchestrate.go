@@ -117,7 +117,7 @@ func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
 
 // walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
 func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
-	id, err := trace.NewID(e.opts.Rand)
+	id, err := trace.NewID(start, e.opts.Rand)
 	w := &walk{Engine: e, snapshot: s, start: start}
 	if err == nil {
 		_, err = io.ReadFull(e.opts.Rand, w.salt[:])
@@ -153,7 +153,7 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
 	// The caller may have left; what happened is recorded nevertheless.
-	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t); err != nil {
+	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, trace.Durable); err != nil {
 		return fail("UNAVAILABLE", "trace", "record the trace", err).hint("see the server's log; free space, or restart it")
 	}
 	if failure != nil {

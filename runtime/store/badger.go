@@ -14,7 +14,7 @@ import (
 // badgerOptions is the small profile: a megabyte when idle, about 55 MB under full load (the mapped value log counts as
 // resident, too, but is page cache), and no slower than Badger's own for groups of traces, because bodies go to the
 // value log and never through a compaction.
-func badgerOptions(dir string, logger *slog.Logger) badger.Options {
+func (s *Store) badgerOptions(dir string) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(true). // Sync() after the fact can miss a memtable that was rotated meanwhile
 		WithMemTableSize(8 << 20).
@@ -29,7 +29,7 @@ func badgerOptions(dir string, logger *slog.Logger) badger.Options {
 		WithVerifyValueChecksum(true).
 		WithDetectConflicts(false). // one transaction writes at a time: Store.writing
 		WithMetricsEnabled(false).
-		WithLogger(badgerLogger{logger})
+		WithLogger(badgerLogger{s.logger})
 }
 
 func openBadger(o badger.Options) (db *badger.DB, err error) {

@@ -19,7 +19,7 @@ import (
 
 // benchTrace returns a trace of about 4 KB, one of many tenants and services.
 func benchTrace(b *testing.B, i int64) *caiov1.Trace {
-	id, err := trace.NewID(rand.Reader)
+	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if err := log.Append(context.Background(), traces[next.Add(1)-1]); err != nil {
+					if err := log.Append(context.Background(), traces[next.Add(1)-1], trace.Durable); err != nil {
 						b.Error(err)
 						return
 					}
@@ -84,7 +84,7 @@ func BenchmarkRead(b *testing.B) {
 		t := benchTrace(b, int64(i))
 		ids[i] = t.TraceId
 		go func() {
-			if err := log.Append(context.Background(), t); err != nil {
+			if err := log.Append(context.Background(), t, trace.Durable); err != nil {
 				b.Error(err)
 			}
 			<-slots

@@ -23,14 +23,27 @@ import (
 // checkTables verifies every table that Badger is about to open. Badger could do it, but opens tables in goroutines of
 // its own, where a damaged one ends the process out of reach of any recover; and unverified, an iterator that meets a
 // damaged block takes it for the end: a listing would silently be shorter, a registry smaller. Tables hold keys and
-// small values, bodies lie in the value log, so this reads a fraction of the store.
-func checkTables(o badger.Options) error {
+// small values, so this reads a fraction of the store.
+//
+// orphans tells whether there are tables that the manifest does not name, which Badger is about to remove: a crash leaves
+// one that was being made, but so does a manifest that lost its end.
+func checkTables(o badger.Options) (orphans bool, err error) {
+	there, err := filepath.Glob(filepath.Join(o.Dir, "*.sst"))
+	if err != nil {
+		return false, err
+	}
+	named, err := checkNamed(o)
+	return len(there) > named, err
+}
+
+// checkNamed verifies the tables that the manifest names, and returns how many there are.
+func checkNamed(o badger.Options) (int, error) {
 	f, err := os.Open(filepath.Join(o.Dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a new store; one that was in use is told apart by its format key
+		return 0, nil // a new store; one that was in use is told apart by its format key
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
 	// Only what the manifest names: a crash may leave a table behind that was being made, which Badger removes.
@@ -40,7 +53,7 @@ func checkTables(o badger.Options) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", trace.ErrDamaged, badger.ManifestFilename, err)
+		return 0, fmt.Errorf("%w: %s: %w", trace.ErrDamaged, badger.ManifestFilename, err)
 	}
 	for id, t := range m.Tables {
 		err := errors.New("it is compressed")
@@ -48,10 +61,10 @@ func checkTables(o badger.Options) error {
 			err = guard(func() error { return checkTable(table.NewFilename(id, o.Dir)) })
 		}
 		if err != nil {
-			return fmt.Errorf("%w: table %06d.sst: %w", trace.ErrDamaged, id, err)
+			return 0, fmt.Errorf("%w: table %06d.sst: %w", trace.ErrDamaged, id, err)
 		}
 	}
-	return nil
+	return len(m.Tables), nil
 }
 
 // checkTable verifies index and blocks of a table. A table is: blocks; index (badger/fb), index size, checksum

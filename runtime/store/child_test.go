@@ -88,7 +88,7 @@ func work(dir string) error {
 		go func() {
 			for {
 				m := workTrace()
-				if err := log.Append(context.Background(), m); err != nil {
+				if err := log.Append(context.Background(), m, trace.Durable); err != nil {
 					failed <- err
 					return
 				}
@@ -111,7 +111,7 @@ func work(dir string) error {
 }
 
 func workTrace() *caiov1.Trace {
-	id, err := trace.NewID(rand.Reader)
+	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
 	if err != nil {
 		panic(err)
 	}

@@ -72,7 +72,7 @@ func filled(t *testing.T) (killed image) {
 		for i := range 30 {
 			r := uint64(part*30 + i + 1)
 			save(t, s, service(fmt.Sprint("s", r), r))
-			if err := log.Append(context.Background(), workTrace()); err != nil {
+			if err := log.Append(context.Background(), workTrace(), trace.Durable); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,6 +123,10 @@ func TestDamagedFilesAreAnErrorAndNeverAPanic(t *testing.T) {
 	noticed := map[string]int{}
 	for _, rel := range slices.Sorted(maps.Keys(killed)) {
 		for _, name := range slices.Sorted(maps.Keys(harms)) {
+			index := strings.Contains(rel, "/index/") // what is made again needs fewer trials
+			if index && name != "a flipped byte" && name != "cut off" && name != "removed" {
+				continue
+			}
 			for range 1 + len(filepath.Ext(rel))/4 { // twice for tables and logs
 				harmed := maps.Clone(killed)
 				f := harmed[rel]
@@ -156,13 +160,13 @@ func TestLostWritesAreNamedAndCanBeAccepted(t *testing.T) {
 	maps.DeleteFunc(killed, func(rel string, _ file) bool { return filepath.Ext(rel) == ".mem" })
 	dir := killed.write(t)
 	_, err := store.Open(dir, store.Options{})
-	if !errors.Is(err, trace.ErrDamaged) || !strings.Contains(err.Error(), "30 traces, 30 changes of services and 0 versions of policies") {
+	if !errors.Is(err, trace.ErrDamaged) || !strings.Contains(err.Error(), "30 changes of services and 0 versions of policies") {
 		t.Fatalf("got %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "head")); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := readAll(dir); err != nil || n != 60 {
-		t.Errorf("%d things are left, %v; want 60", n, err)
+	if n, err := readAll(dir); err != nil || n != 90 {
+		t.Errorf("%d things are left, %v; want 90: the traces do not lie there", n, err)
 	}
 }

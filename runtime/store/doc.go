@@ -6,7 +6,9 @@
 //   - A write that returned nil is on disk, synced; one that returned an error wrapping trace.ErrRefused left nothing.
 //   - Services are saved with their revision in one transaction; revisions only grow, deletions included. A service's
 //     history goes with it, in the same transaction.
-//   - Traces are on disk before anything points at them; what a crash leaves half written is nobody's.
+//   - Traces lie in files of their own, which only grow (package journal): a group is there whole or not at all, and the
+//     newest checkpoint is synced beside it. A log that is shorter than that, or whose tree does not lead to it, is not
+//     opened. What finds them is made from them, and is made again where it is damaged or behind.
 //   - Before the disk is full, writes are refused with [ErrLowSpace]: Badger writes through memory maps, and a full
 //     disk would end the process with SIGBUS.
 //   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
@@ -23,11 +25,14 @@
 //
 // # On disk
 //
-//	caio-store.json   what this directory is: {"format":1,"id":"<32 hex digits>","state":"ready"}
+//	caio-store.json   what this directory is: {"format":2,"id":"<32 hex digits>","state":"ready"}
 //	LOCK              locked while a process uses the store; holds its process id
 //	head              how far the store has come, as in head.go: a database that is behind it lost something
-//	db/               the Badger directory
-//	traces/           the traces, as in bodies.go: 00000001.seg and so on
+//	db/               the Badger directory of everything but traces
+//	log/              the tree over the traces and its newest checkpoint, for ever: see package journal
+//	traces/20261128/  the traces of a day: 00000001.seg and so on, and
+//	  index/          what they are found by: a Badger directory that can be removed, and is made again
+//	  bounds.json     when its requests arrived, once the day is over; a hint
 //
 // state is "new" until db/ was made and holds the key `format`; a "ready" store without it has lost its database.
 //
@@ -43,11 +48,14 @@
 //	P number                      a version of the policies, as in policy.go; number has four bytes, big-endian
 //	Q number                      its files; none for one that restores another's
 //	X sha256 piece                what decided, as in content.go; sha256 has 32 bytes, piece four, big-endian
-//	J change                      a change of the registry, as in journal.go; change has eight bytes, big-endian
+//	J change                      a change of the registry, as in states.go; change has eight bytes, big-endian
 //	R digest                      the change after which the registry had that digest, of 32 bytes
-//	M "journal"                   the last change, and the registry's digest after it
-//	T seq                         where a trace lies, as in bodies.go; in memory the trace itself, as in record.go
-//	G number                      how long a file of traces is that takes no more, eight bytes; number has four bytes, big-endian
+//	M "changes"                   the last change, and the registry's digest after it
+//
+// In the index of a day:
+//
+//	M "indexed"                   one more than the last sequence that is in it, eight bytes
+//	T seq                         where a trace lies, as in index.go
 //	D trace id                    seq
 //	F            time seq         every trace
 //	A tenant     time seq         ... of a tenant
@@ -57,6 +65,6 @@
 //	C tenant status  time seq
 //
 // Indexes are ordered by the time the request arrived, not by sequence: a request may take a minute and be numbered
-// after later ones, and a range of times must be exact. A trace without tenant has no A, B, C rows, because a filter
+// after later ones, and a range of times must be exact. For the same reason days overlap, and a listing joins them. A trace without tenant has no A, B, C rows, because a filter
 // without tenant means every tenant. A filter that no index holds alone is the intersection of two.
 package store

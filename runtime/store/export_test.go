@@ -1,12 +1,7 @@
 package store
 
 import (
-	"encoding/binary"
-	"errors"
-
 	"github.com/dgraph-io/badger/v4"
-
-	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
 // SetMinFree moves the watermark of an open store: a test cannot fill the disk.
@@ -37,22 +32,14 @@ var (
 	DecodeChange  = decodeChange
 )
 
-// DecodeLocation reads where a trace lies, and writes that again.
-func DecodeLocation(b []byte) ([]byte, error) {
-	l, err := decodeLocation(b)
-	return l.encode(), err
+// DecodePlace reads where a trace lies, and writes that again.
+func DecodePlace(b []byte) ([]byte, error) {
+	p, err := decodePlace(b)
+	return appendPlace(nil, p.Location, nil), err
 }
 
-// PutInline writes a trace into the database itself, as releases did before there were files for them.
-func PutInline(s *Store, r *trace.Record) error {
-	return s.write(func(txn *badger.Txn, to *head) error {
-		to.next++
-		return errors.Join(
-			txn.Set(idKey(r.TraceID), binary.BigEndian.AppendUint64(nil, r.Sequence)),
-			txn.Set(traceKey(r.Sequence), appendRecord(nil, r)),
-		)
-	})
-}
+// SetDay makes the days pass: today is what it is called from now on.
+func SetDay(s *Store, day string) { s.traces.today = func() string { return day } }
 
 func EncodeHistory(r *HistoryRecord) []byte { return encodeHistory(r) }
 

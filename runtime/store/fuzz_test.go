@@ -34,12 +34,12 @@ func FuzzDecodeRecord(f *testing.F) {
 	})
 }
 
-func FuzzDecodeLocation(f *testing.F) {
-	f.Add([]byte{2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 7, 1, 2, 3, 4})
-	f.Add([]byte{2, 0})
+func FuzzDecodePlace(f *testing.F) {
+	f.Add([]byte{3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 7, 1, 2, 3, 4})
+	f.Add([]byte{3, 0})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		switch again, err := store.DecodeLocation(b); {
+		switch again, err := store.DecodePlace(b); {
 		case err == nil && !bytes.Equal(again, b):
 			t.Errorf("%x comes back as %x", b, again)
 		case err != nil && !errors.Is(err, trace.ErrDamaged):

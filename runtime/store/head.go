@@ -19,24 +19,20 @@ import (
 // The file is written after each commit and synced only at Open and Close: a process that is killed leaves it exact, a power cut
 // perhaps older. It is never ahead of the database, so a database that is behind it has lost something.
 type head struct {
-	next     uint64 // sequence of the next trace
 	revision uint64 // last revision of the services
 	policies uint64 // last version of the policies
 }
 
-// The file is next, revision and policies (eight bytes each, big-endian) and the CRC-32C of these (four bytes). One
-// without policies is of before there were versions of them.
+// The file is revision and policies (eight bytes each, big-endian) and the CRC-32C of these (four bytes).
 const (
-	headFile    = "head"
-	headSize    = 8 + 8 + 8 + 4
-	oldHeadSize = 8 + 8 + 4
+	headFile = "head"
+	headSize = 8 + 8 + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (h head) encode() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, headSize), h.next)
-	b = binary.BigEndian.AppendUint64(b, h.revision)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, headSize), h.revision)
 	b = binary.BigEndian.AppendUint64(b, h.policies)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
@@ -45,24 +41,17 @@ func decodeHead(b []byte) (head, error) {
 	if len(b) == 0 {
 		return head{}, nil // new, or removed to accept a loss
 	}
-	end := len(b) - 4
-	if len(b) != headSize && len(b) != oldHeadSize || crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
+	end := max(0, len(b)-4)
+	if len(b) != headSize || crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
 		return head{}, fmt.Errorf("%w: %s", trace.ErrDamaged, headFile)
 	}
-	h := head{next: binary.BigEndian.Uint64(b), revision: binary.BigEndian.Uint64(b[8:])}
-	if len(b) == headSize {
-		h.policies = binary.BigEndian.Uint64(b[16:])
-	}
-	return h, nil
+	return head{revision: binary.BigEndian.Uint64(b), policies: binary.BigEndian.Uint64(b[8:])}, nil
 }
 
 // openHead reads what the database holds and holds it against the file, which stays open for the writes to come.
 func (s *Store) openHead() error {
 	var is head
 	err := s.read(func(txn *badger.Txn) (err error) {
-		if is.next, err = nextSequence(txn); err != nil {
-			return err
-		}
 		if is.revision, err = lastRevision(txn); err != nil {
 			return err
 		}
@@ -81,11 +70,10 @@ func (s *Store) openHead() error {
 	if err != nil {
 		return fmt.Errorf("%w; if the data is known to be whole, remove %s", err, name)
 	}
-	if is.next < was.next || is.revision < was.revision || is.policies < was.policies {
-		return fmt.Errorf("%w: %d traces, %d changes of services and %d versions of policies that were acknowledged are missing "+
-			"(it holds %d, %d and %d); restore it from a backup, or remove %s to go on without them", trace.ErrDamaged,
-			was.next-min(is.next, was.next), was.revision-min(is.revision, was.revision), was.policies-min(is.policies, was.policies),
-			is.next, is.revision, is.policies, name)
+	if is.revision < was.revision || is.policies < was.policies {
+		return fmt.Errorf("%w: %d changes of services and %d versions of policies that were acknowledged are missing "+
+			"(it holds %d and %d); restore it from a backup, or remove %s to go on without them", trace.ErrDamaged,
+			was.revision-min(is.revision, was.revision), was.policies-min(is.policies, was.policies), is.revision, is.policies, name)
 	}
 	if s.headFile, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err

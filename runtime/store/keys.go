@@ -15,10 +15,9 @@ const (
 	kindPolicy        = 'P'
 	kindPolicyFiles   = 'Q'
 	kindContent       = 'X'
-	kindJournal       = 'J'
+	kindChange        = 'J'
 	kindRegistry      = 'R'
 	kindTrace         = 'T'
-	kindBodies        = 'G'
 	kindID            = 'D'
 	kindTime          = 'F'
 	kindTenant        = 'A'
@@ -38,10 +37,6 @@ func idKey(traceID string) []byte { return append([]byte{kindID}, traceID...) }
 
 func traceKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), kindTrace), seq)
-}
-
-func bodiesKey(file uint32) []byte {
-	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 5), kindBodies), file)
 }
 
 // indexPrefix returns the part of an index key before time and sequence.

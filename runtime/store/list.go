@@ -4,54 +4,188 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// list walks the indexes that f names from its newest position to its oldest and loads what all of them hold.
-func (s *Store) list(ctx context.Context, txn *badger.Txn, f *trace.Filter) ([]*trace.Record, error) {
-	at, ok := newest(f)
+// List joins the listings of the days. Days overlap, since a request may take longer than the rest of its day; a day is
+// opened only when the listing has come to where it may hold something.
+func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Record, err error) {
+	leave, err := t.s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	from, ok := newest(&f)
 	if !ok {
 		return nil, nil
 	}
-	var oldest [positionSize]byte
+	l := listing{t: t, ctx: ctx, f: &f, from: from, later: t.byNewest()}
 	if !f.Since.IsZero() {
-		binary.BigEndian.PutUint64(oldest[:], flip(f.Since))
+		binary.BigEndian.PutUint64(l.oldest[:], flip(f.Since))
 	}
-	walks := make([]*walk, 0, 2)
-	defer func() {
-		for _, w := range walks {
-			w.it.Close() // before the transaction ends, or Badger panics
+	err = guard(func() error {
+		defer l.end()
+		for len(found) < f.Limit {
+			r, err := l.next()
+			if err != nil || r == nil {
+				return err
+			}
+			found = append(found, r)
 		}
-	}()
-	for _, prefix := range indexesFor(f) {
-		walks = append(walks, newWalk(txn, prefix))
-	}
-	var found []*trace.Record
-	for len(found) < f.Limit {
-		at, ok = meet(ctx, walks, at)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if !ok || bytes.Compare(at[:], oldest[:]) < 0 {
-			break
-		}
-		r, err := s.load(txn, sequence(at))
-		if err != nil {
-			return nil, err
-		}
-		if !f.Selects(r) {
-			return nil, fmt.Errorf("sequence %d: %w: an index names it that should not", r.Sequence, trace.ErrDamaged)
-		}
-		found = append(found, r)
-		if !decrement(&at) {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
+}
+
+// byNewest returns the days, the one with the newest request first. Those of which that is not known come first.
+func (t *traces) byNewest() []*day {
+	t.mu.Lock()
+	days := slices.Clone(t.days)
+	t.mu.Unlock()
+	slices.Reverse(days)
+	slices.SortStableFunc(days, func(a, b *day) int { return b.upTo().Compare(a.upTo()) })
+	return days
+}
+
+// upTo returns when the newest request of d arrived, at the latest.
+func (d *day) upTo() time.Time {
+	if _, newest, known := d.bounds(); known {
+		return newest
+	}
+	return time.Unix(0, math.MaxInt64)
+}
+
+// A listing goes over the days, newest position first.
+type listing struct {
+	t            *traces
+	ctx          context.Context
+	f            *trace.Filter
+	from, oldest [positionSize]byte
+	later        []*day // not begun yet, in the order of byNewest
+	begun        []*cursor
+}
+
+// A cursor stands at the newest position of one day that was not taken yet.
+type cursor struct {
+	d     *day
+	txn   *badger.Txn
+	walks []*walk
+	at    [positionSize]byte
+}
+
+// next returns the next record, nil at the end.
+func (l *listing) next() (*trace.Record, error) {
+	for {
+		var best *cursor
+		for _, c := range l.begun {
+			if best == nil || bytes.Compare(c.at[:], best.at[:]) > 0 {
+				best = c
+			}
+		}
+		if len(l.later) > 0 && (best == nil || l.mayPrecede(l.later[0], best)) {
+			d := l.later[0]
+			l.later = l.later[1:]
+			if err := l.begin(d); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if best == nil {
+			return nil, nil
+		}
+		r, err := best.load(l.f)
+		if err != nil && !errors.Is(err, trace.ErrErased) {
+			return nil, err
+		}
+		if next := best.at; !decrement(&next) || !best.seek(l, next) {
+			l.leave(best)
+		}
+		if cerr := l.ctx.Err(); cerr != nil {
+			return nil, cerr
+		}
+		if err == nil {
+			return r, nil
+		}
+	}
+}
+
+// mayPrecede tells whether d may hold something newer than where c stands.
+func (l *listing) mayPrecede(d *day, c *cursor) bool {
+	return flip(d.upTo()) >= binary.BigEndian.Uint64(c.at[:8])
+}
+
+// begin begins with d, unless it holds nothing of what is sought.
+func (l *listing) begin(d *day) error {
+	if oldest, newest, known := d.bounds(); known {
+		if flip(newest) < binary.BigEndian.Uint64(l.oldest[:8]) || flip(oldest) > binary.BigEndian.Uint64(l.from[:8]) {
+			return nil
+		}
+	}
+	if _, err := l.t.use(d); err != nil {
+		return err
+	}
+	c := &cursor{d: d, txn: d.db.NewTransaction(false)}
+	for _, prefix := range indexesFor(l.f) {
+		c.walks = append(c.walks, newWalk(c.txn, prefix))
+	}
+	l.begun = append(l.begun, c)
+	if !c.seek(l, l.from) {
+		l.leave(c)
+	}
+	return l.ctx.Err()
+}
+
+// seek moves c to the newest position that is not newer than at; false if there is none within what is sought.
+func (c *cursor) seek(l *listing, at [positionSize]byte) (ok bool) {
+	c.at, ok = meet(l.ctx, c.walks, at)
+	return ok && bytes.Compare(c.at[:], l.oldest[:]) >= 0
+}
+
+func (c *cursor) load(f *trace.Filter) (*trace.Record, error) {
+	seq := sequence(c.at)
+	p, err := c.d.place(c.txn, seq)
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.d.t.journal.Read(p.Location)
+	if err != nil {
+		return nil, fmt.Errorf("sequence %d: %w", seq, err)
+	}
+	r, err := c.d.t.s.record(body, seq)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Selects(r) {
+		return nil, fmt.Errorf("sequence %d: %w: an index names it that should not", seq, trace.ErrDamaged)
+	}
+	return r, nil
+}
+
+// leave ends with c.
+func (l *listing) leave(c *cursor) {
+	l.begun = slices.DeleteFunc(l.begun, func(o *cursor) bool { return o == c })
+	for _, w := range c.walks {
+		w.it.Close() // before the transaction ends, or Badger panics
+	}
+	c.txn.Discard()
+	l.t.release(c.d)
+}
+
+func (l *listing) end() {
+	for len(l.begun) > 0 {
+		l.leave(l.begun[0])
+	}
 }
 
 // meet returns the newest position, not newer than at, that every walk holds. Each walk leaps to where the slowest

@@ -19,7 +19,7 @@ const (
 	manifestFile  = "caio-store.json"
 	lockFile      = "LOCK"
 	dbDir         = "db"
-	formatVersion = 1
+	formatVersion = 2 // 1: traces without a tree, before the first release
 
 	stateNew   = "new"
 	stateReady = "ready"
@@ -47,6 +47,9 @@ func readManifest(dir string) (*manifest, error) {
 	}
 	if m.Format > formatVersion {
 		return nil, fmt.Errorf("%w: its format is %d, this one knows %d; run the newer caio", ErrFormat, m.Format, formatVersion)
+	}
+	if m.Format == 1 {
+		return nil, fmt.Errorf("%w: its format is 1, of before the first release, whose traces have no tree; begin with another directory", ErrFormat)
 	}
 	if m.Format != formatVersion || len(m.ID) != 32 || m.State != stateNew && m.State != stateReady {
 		return nil, fmt.Errorf("%w: %s says %.200s", trace.ErrDamaged, manifestFile, raw)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -33,8 +34,8 @@ var (
 	ErrLocked = errors.New("another caio uses this directory")
 	// ErrNotStore: the directory holds something else.
 	ErrNotStore = errors.New("not a caio store")
-	// ErrFormat: the store was written by a later release.
-	ErrFormat = errors.New("store of a later release")
+	// ErrFormat: the store was written by a later release, or by one before the first.
+	ErrFormat = errors.New("store of another release")
 	// ErrLowSpace: the disk is nearly full. Nothing was written.
 	ErrLowSpace = errors.New("disk nearly full")
 	// ErrBroken: an earlier write failed and left open what was written; the store writes nothing more until it is
@@ -56,12 +57,13 @@ type Store struct {
 	mu     sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by mu
 
-	writing  sync.Mutex // held while a transaction writes; taken after mu
-	broken   error      // why nothing more is written; guarded by writing
-	head     head       // what was committed; guarded by writing
-	headFile *os.File   // nil in memory
-	bodies   *bodies    // nil in memory
-	records  []byte     // memory in which a group of traces is encoded; guarded by writing
+	writing  sync.Mutex            // held while a transaction writes; taken after mu
+	broken   atomic.Pointer[error] // why nothing more is written
+	head     head                  // what was committed; guarded by writing
+	headFile *os.File              // nil in memory
+
+	traces *traces       // nil in memory
+	memory *trace.Memory // nil on disk
 }
 
 // Open opens the store in dir and makes it if dir does not exist or is empty. With Options.InMemory dir is "".
@@ -79,8 +81,8 @@ func Open(dir string, o Options) (*Store, error) {
 	case o.InMemory && dir != "":
 		err = errors.New("a store in memory has no directory")
 	case o.InMemory:
-		s.maxValue = 1 << 20
-		s.db, err = openBadger(badgerOptions("", o.Logger).WithInMemory(true).WithMemTableSize(32 << 20).WithValueThreshold(1 << 20))
+		s.maxValue, s.memory = 1<<20, trace.NewMemory()
+		s.db, err = openBadger(s.badgerOptions("").WithInMemory(true).WithMemTableSize(32 << 20).WithValueThreshold(1 << 20))
 	case dir == "":
 		err = errors.New("no directory is given")
 	default:
@@ -117,14 +119,11 @@ func (s *Store) openDir() (err error) {
 			return err
 		}
 	}
-	if err := s.enoughSpace(); err != nil {
+	if err := s.enoughSpace(s.minFree); err != nil {
 		return err // opening writes, too
 	}
-	o := badgerOptions(filepath.Join(s.dir, dbDir), s.logger)
-	if err := checkTables(o); err != nil {
-		return err
-	}
-	if s.bodies, err = openBodies(s.dir); err != nil {
+	o := s.badgerOptions(filepath.Join(s.dir, dbDir))
+	if _, err := checkTables(o); err != nil {
 		return err
 	}
 	if s.db, err = openBadger(o); err != nil {
@@ -156,33 +155,31 @@ func (s *Store) settle(m *manifest) error {
 	case string(got) != string(want):
 		return fmt.Errorf("%w: %s belongs to another store than %s", trace.ErrDamaged, dbDir, manifestFile)
 	}
+	if s.traces, err = openTraces(s, m.State == stateNew); err != nil {
+		return err
+	}
 	// A crash before this line finds the store "new" with its key in place, and comes here again.
 	if m.State == stateNew {
 		m.State = stateReady
 		if err := m.write(s.dir); err != nil {
-			return err
+			return errors.Join(err, s.closeTraces())
 		}
 	}
 	if err := s.openHead(); err != nil {
-		return err
+		return errors.Join(err, s.closeTraces())
 	}
-	return s.readable()
+	return nil
 }
 
-// readable reads what a start needs in any case, so that damage there is said now and not by the first request.
-func (s *Store) readable() error {
-	return s.read(func(txn *badger.Txn) error {
-		if err := s.bodies.check(txn); err != nil {
-			return err
-		}
-		next, err := nextSequence(txn)
-		if err != nil || next == 0 {
-			return err
-		}
-		_, err = s.load(txn, next-1)
-		return err
-	})
+func (s *Store) closeTraces() error {
+	if s.traces == nil {
+		return nil
+	}
+	return s.traces.close()
 }
+
+// dayDir is where the segments and the index of a day lie.
+func (s *Store) dayDir(day string) string { return filepath.Join(s.dir, "traces", day) }
 
 // Close waits for running calls, writes what Badger still holds, and gives the directory free. Calls after it return
 // ErrClosed. It may be called more than once; later calls wait for the first and return nil.
@@ -193,7 +190,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := errors.Join(guard(s.db.Close), s.closeHead(), s.bodies.close())
+	err := errors.Join(guard(s.db.Close), s.closeHead(), s.closeTraces())
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
 	}
@@ -201,6 +198,31 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close store %s: %w", s.dir, err)
 	}
 	return nil
+}
+
+// enter begins a call and returns what ends it: until then the store is not closed.
+func (s *Store) enter() (leave func(), err error) {
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return nil, ErrClosed
+	}
+	return s.mu.RUnlock, nil
+}
+
+// writable returns why nothing is written any more, nil if it is.
+func (s *Store) writable() error {
+	if why := s.broken.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
+// fail makes the store write nothing more, because of a write of unknown outcome.
+func (s *Store) fail(why error) error {
+	err := fmt.Errorf("%w after a failed write: %w; restart to see what was written", ErrBroken, why)
+	s.broken.Store(&err)
+	return err
 }
 
 // read runs f in a transaction that sees the store as it is now.
@@ -227,10 +249,7 @@ func (s *Store) write(f func(*badger.Txn, *head) error) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.broken != nil {
-		return fmt.Errorf("%w: %w", trace.ErrRefused, s.broken)
-	}
-	if err := s.enoughSpace(); err != nil {
+	if err := errors.Join(s.writable(), s.enoughSpace(s.minFree)); err != nil {
 		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
 	}
 	txn := s.db.NewTransaction(true)
@@ -241,8 +260,7 @@ func (s *Store) write(f func(*badger.Txn, *head) error) error {
 	}
 	// SyncWrites is on: Commit returns when the value log and the log of the memtable are synced.
 	if err := guard(txn.Commit); err != nil {
-		s.broken = fmt.Errorf("%w after a failed write: %w; restart to see what was written", ErrBroken, err)
-		return s.broken
+		return s.fail(err)
 	}
 	if to == s.head {
 		return nil
@@ -264,8 +282,8 @@ func (s *Store) set(txn *badger.Txn, key, value []byte) error {
 	return txn.Set(key, value)
 }
 
-// enoughSpace looks whether the disk has room for a write. A look costs about a microsecond.
-func (s *Store) enoughSpace() error {
+// enoughSpace looks whether as much of the disk is free. A look costs about a microsecond.
+func (s *Store) enoughSpace(least uint64) error {
 	if s.dir == "" {
 		return nil
 	}
@@ -273,7 +291,7 @@ func (s *Store) enoughSpace() error {
 	if err != nil {
 		return fmt.Errorf("how much of the disk is free: %w", err)
 	}
-	if free < s.minFree {
+	if free < least {
 		return fmt.Errorf("%w: %d MiB are free on the disk of %s, %d must be; make room", ErrLowSpace, free>>20, s.dir, s.minFree>>20)
 	}
 	return nil

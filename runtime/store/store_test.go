@@ -42,6 +42,11 @@ func TestItsTracesAreAStorage(t *testing.T) {
 	})
 }
 
+// appendTraces appends n traces from the position first on.
+func appendTraces(t *testing.T, s *store.Store, first uint64, n int) error {
+	return s.Traces().Append(t.Context(), tracetest.Group(t, s.Traces(), tracetest.Records(first, n)))
+}
+
 // service returns the record of revision r of a service; Normal is large enough for the value log.
 func service(id string, r uint64) store.ServiceRecord {
 	return store.ServiceRecord{
@@ -211,11 +216,11 @@ func TestTheManifestIsHeldAgainstTheDatabase(t *testing.T) {
 		want error
 	}{
 		"a later format": {func(_ *testing.T, dir string) error {
-			return os.WriteFile(manifest(dir), []byte(`{"format":2,"id":"x","state":"odd"}`), 0o600)
+			return os.WriteFile(manifest(dir), []byte(`{"format":3,"id":"x","state":"odd"}`), 0o600)
 		}, store.ErrFormat},
 		"not JSON": {func(_ *testing.T, dir string) error { return os.WriteFile(manifest(dir), []byte("{"), 0o600) }, trace.ErrDamaged},
 		"no id": {func(_ *testing.T, dir string) error {
-			return os.WriteFile(manifest(dir), []byte(`{"format":1,"state":"ready"}`), 0o600)
+			return os.WriteFile(manifest(dir), []byte(`{"format":2,"state":"ready"}`), 0o600)
 		}, trace.ErrDamaged},
 		"removed":         {func(_ *testing.T, dir string) error { return os.Remove(manifest(dir)) }, store.ErrNotStore},
 		"database gone":   {func(_ *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, "db")) }, trace.ErrDamaged},
@@ -282,7 +287,7 @@ func TestANearlyFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, store.Options{})
 	save(t, s, service("a", 1))
-	if err := s.Traces().Append(t.Context(), tracetest.Records(0, 3)); err != nil {
+	if err := appendTraces(t, s, 0, 3); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -294,7 +299,7 @@ func TestANearlyFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	if err := s.SaveService(t.Context(), service("b", 2), ""); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("save: %v", err)
 	}
-	if err := s.Traces().Append(t.Context(), tracetest.Records(3, 1)); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
+	if err := appendTraces(t, s, 3, 1); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("append: %v", err)
 	}
 	wantServices(t, s, 1, service("a", 1))
@@ -303,13 +308,13 @@ func TestANearlyFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	}
 	store.SetMinFree(s, 1)
 	save(t, s, service("b", 2))
-	if err := s.Traces().Append(t.Context(), tracetest.Records(3, 1)); err != nil {
+	if err := appendTraces(t, s, 3, 1); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestAfterAWriteOfUnknownOutcomeNothingMoreIsWritten(t *testing.T) {
-	s := open(t, "", store.Options{InMemory: true})
+	s := open(t, t.TempDir(), store.Options{})
 	save(t, s, service("a", 1))
 	if err := store.BreakWrites(s); errors.Is(err, trace.ErrRefused) || !errors.Is(err, store.ErrBroken) {
 		t.Errorf("the write that broke: %v", err)
@@ -317,7 +322,7 @@ func TestAfterAWriteOfUnknownOutcomeNothingMoreIsWritten(t *testing.T) {
 	if err := s.SaveService(t.Context(), service("b", 2), ""); !errors.Is(err, store.ErrBroken) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("save: %v", err)
 	}
-	if err := s.Traces().Append(t.Context(), tracetest.Records(0, 1)); !errors.Is(err, store.ErrBroken) {
+	if err := appendTraces(t, s, 0, 1); !errors.Is(err, store.ErrBroken) {
 		t.Errorf("append: %v", err)
 	}
 	wantServices(t, s, 1, service("a", 1))
@@ -343,14 +348,14 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	if _, err := s.Traces().Get(t.Context(), tracetest.ID(0)); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("Get: %v", err)
 	}
-	if err := s.Traces().Append(t.Context(), tracetest.Records(0, 1)); !errors.Is(err, store.ErrClosed) || !errors.Is(err, trace.ErrRefused) {
+	if err := appendTraces(t, s, 0, 1); !errors.Is(err, store.ErrClosed) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("Append: %v", err)
 	}
 }
 
 func TestReadersMeanwhileClosingGetAnAnswerOrErrClosed(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
-	if err := s.Traces().Append(t.Context(), tracetest.Records(0, 100)); err != nil {
+	if err := appendTraces(t, s, 0, 100); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup

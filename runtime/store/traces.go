@@ -1,195 +1,277 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
 
-	"github.com/dgraph-io/badger/v4"
-
+	"github.com/smarthausgroup/caio/runtime/store/internal/journal"
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
 // Traces returns the store's log of decisions, to be handed to trace.Open. It lives as long as the store.
-func (s *Store) Traces() trace.Storage { return traces{s} }
-
-// traces implements trace.Storage.
-type traces struct{ s *Store }
-
-func (t traces) Next(context.Context) (uint64, error) {
-	t.s.writing.Lock()
-	defer t.s.writing.Unlock()
-	return t.s.head.next, nil
+func (s *Store) Traces() trace.Storage {
+	if s.traces == nil {
+		return s.memory
+	}
+	return s.traces
 }
 
-func (t traces) Append(_ context.Context, group []trace.Record) error {
-	if len(group) == 0 {
-		return nil
-	}
-	err := t.s.write(func(txn *badger.Txn, to *head) error {
-		// Neither Badger nor the files keep anything of what they were given once this has ended, well or badly.
-		w := groupWriter{s: t.s, txn: txn, records: t.s.records[:0]}
-		if t.s.bodies != nil {
-			w.at, w.full = t.s.bodies.next()
-		}
-		for i := range group {
-			if err := w.put(&group[i], to.next); err != nil {
-				return err
-			}
-			to.next++
-		}
-		if cap(w.records) <= maxKept {
-			t.s.records = w.records
-		}
-		return w.end()
-	})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, badger.ErrTxnTooBig):
-		return fmt.Errorf("append %d traces: %w", len(group), trace.ErrTooLarge)
-	}
-	return fmt.Errorf("append %d traces from sequence %d: %w", len(group), group[0].Sequence, err)
-}
-
-// maxKept is how much memory for encoded records is kept from one group to the next.
-const maxKept = 8 << 20
-
-// A groupWriter writes a group of records, and their index rows, into one transaction.
-type groupWriter struct {
+// traces implements trace.Storage: the journal holds what must not be lost, and the index of each day is made from it.
+type traces struct {
 	s       *Store
-	txn     *badger.Txn
-	records []byte
-	at      place // of records
-	full    place // as bodies.next returned it
+	journal *journal.Journal
+	logger  *slog.Logger
+	today   func() string // the day of an append; a test makes days pass
+
+	mu   sync.Mutex // guards what is below
+	days []*day     // oldest first
+	uses uint64     // counts up with each use of a day
 }
 
-// put adds one record. The transaction sees its own writes: an id given twice in a group is noticed.
-func (w *groupWriter) put(r *trace.Record, want uint64) error {
-	if r.Sequence != want {
-		return fmt.Errorf("sequence %d where %d should be", r.Sequence, want)
+// openTraces opens the log below dir. It brings the index of the last day to where the journal is.
+func openTraces(s *Store, fresh bool) (*traces, error) {
+	j, err := journal.Open(s.dir, fresh, s.logger)
+	if err != nil {
+		return nil, err
 	}
-	id := idKey(r.TraceID)
-	switch _, err := w.txn.Get(id); {
-	case err == nil:
-		return fmt.Errorf("trace %s: %w", r.TraceID, trace.ErrExists)
-	case !errors.Is(err, badger.ErrKeyNotFound):
+	t := &traces{s: s, journal: j, logger: s.logger, today: func() string { return journal.DayOf(time.Now()) }}
+	for _, d := range j.Days() {
+		t.days = append(t.days, newDay(t, d))
+	}
+	if n := len(t.days); n > 0 {
+		last, err := t.use(t.days[n-1])
+		if err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+		t.release(last)
+	}
+	return t, nil
+}
+
+func (t *traces) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for _, d := range t.days {
+		errs = append(errs, d.close())
+	}
+	return errors.Join(append(errs, t.journal.Close())...)
+}
+
+func (t *traces) Head(context.Context) (trace.Head, error) { return t.journal.Head(), nil }
+
+func (t *traces) Ready() error {
+	if err := t.s.writable(); err != nil {
 		return err
 	}
-	if err := w.txn.Set(id, binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
+	return t.s.enoughSpace(t.s.minFree)
+}
+
+// Append writes into the journal, which makes it durable, and then into the index of the day.
+func (t *traces) Append(_ context.Context, g *trace.Group) error {
+	if len(g.Records) == 0 {
+		return nil
+	}
+	if err := t.append(g); err != nil {
+		return fmt.Errorf("append %d traces from sequence %d: %w", len(g.Records), g.Records[0].Sequence, err)
+	}
+	return nil
+}
+
+func (t *traces) append(g *trace.Group) (err error) {
+	leave, err := t.s.enter()
+	if err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	defer leave()
+	// What was queued has the room that Ready leaves.
+	if err := errors.Join(t.s.writable(), t.s.enoughSpace(t.s.minFree/2)); err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	first := g.Records[0].Sequence
+	if err := t.acceptable(g, first); err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	d, err := t.forAppend(first)
+	if err != nil {
+		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
+	}
+	defer t.release(d)
+	if err := d.unknown(g.Records); err != nil {
 		return err
 	}
-	from := len(w.records)
-	w.records = appendRecord(w.records, r)
-	record := w.records[from:len(w.records):len(w.records)]
-	if w.s.bodies != nil {
-		record = locate(place{w.at.file, w.at.offset + uint64(from)}, record).encode()
+	batch := &journal.Batch{First: first, Hashes: g.Hashes, Checkpoint: g.Checkpoint, Sums: make([][32]byte, len(g.Records))}
+	for i := range g.Records {
+		batch.Sums[i] = g.Records[i].Hash
 	}
-	if err := w.s.set(w.txn, traceKey(r.Sequence), record); err != nil {
+	batch.Encode = func(b []byte, i int) []byte {
+		return t.s.seal(b, func(b []byte) []byte { return appendRecord(b, &g.Records[i]) })
+	}
+	at, err := t.journal.Append(d.Name, batch)
+	if err != nil {
+		if !errors.Is(err, trace.ErrRefused) {
+			t.s.fail(err)
+		}
 		return err
 	}
-	for _, key := range indexKeys(r) {
-		if err := w.txn.Set(key, nil); err != nil {
-			return err
+	// From here on the group is there whatever happens: an index that lacks it gets it when the store is opened again.
+	if err := d.add(g.Records, at); err != nil {
+		err = fmt.Errorf("index of day %s: %w", d.Name, err)
+		t.s.fail(err)
+		return err
+	}
+	return nil
+}
+
+func (t *traces) acceptable(g *trace.Group, first uint64) error {
+	for i := range g.Records {
+		r := &g.Records[i]
+		if want := t.journal.Size() + uint64(i); r.Sequence != want {
+			return fmt.Errorf("sequence %d where %d should be", r.Sequence, want)
+		}
+		if len(r.Raw) > t.s.maxValue {
+			return fmt.Errorf("%w: %d bytes, at most %d can be stored", trace.ErrTooLarge, len(r.Raw), t.s.maxValue)
 		}
 	}
 	return nil
 }
 
-// end makes the records durable. It comes before the commit: what the database points at is there.
-func (w *groupWriter) end() error {
-	if w.s.bodies == nil {
-		return nil
+// forAppend returns the day to which a group that begins at first is appended now, in use.
+func (t *traces) forAppend(first uint64) (*day, error) {
+	name := t.today()
+	t.mu.Lock()
+	n := len(t.days)
+	if n > 0 && name <= t.days[n-1].Name {
+		d := t.days[n-1]
+		t.mu.Unlock()
+		return t.use(d)
 	}
-	if w.full.file > 0 {
-		if err := w.txn.Set(bodiesKey(w.full.file), binary.BigEndian.AppendUint64(nil, w.full.offset)); err != nil {
-			return err
-		}
+	d := newDay(t, journal.Day{Name: name, Dir: t.s.dayDir(name), First: first, Next: first})
+	t.days = append(t.days, d)
+	t.mu.Unlock()
+	if n > 0 {
+		t.days[n-1].sealed(first)
 	}
-	return w.s.bodies.write(w.records)
+	return t.use(d)
 }
 
-func (t traces) Get(_ context.Context, traceID string) (r *trace.Record, err error) {
-	err = t.s.read(func(txn *badger.Txn) error {
-		b, err := value(txn, idKey(traceID))
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return trace.ErrNotFound
-		}
-		if err != nil {
-			return err
-		}
-		if len(b) != 8 {
-			return fmt.Errorf("%w: its sequence has %d bytes", trace.ErrDamaged, len(b))
-		}
-		r, err = t.s.load(txn, binary.BigEndian.Uint64(b))
-		if err == nil && r.TraceID != traceID {
-			err = fmt.Errorf("%w: another trace, %s, lies in its place", trace.ErrDamaged, r.TraceID)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("trace %.40q: %w", traceID, err)
-	}
-	return r, nil
-}
-
-func (t traces) List(ctx context.Context, f trace.Filter) (found []*trace.Record, err error) {
-	err = t.s.read(func(txn *badger.Txn) error {
-		found, err = t.s.list(ctx, txn, &f)
-		return err
-	})
+func (t *traces) ReadTile(level int, n uint64, width int) ([]byte, error) {
+	leave, err := t.s.enter()
 	if err != nil {
 		return nil, err
 	}
-	return found, nil
+	defer leave()
+	return t.journal.ReadTile(level, n, width)
 }
 
-// load reads the record of that sequence.
-func (s *Store) load(txn *badger.Txn, seq uint64) (*trace.Record, error) {
-	b, err := value(txn, traceKey(seq))
-	if err != nil {
-		return nil, fmt.Errorf("sequence %d: %w: %w", seq, trace.ErrDamaged, err)
-	}
-	if len(b) == locationSize && b[0] == locationVersion {
-		l, err := decodeLocation(b)
-		if err == nil {
-			b, err = s.bodies.read(l)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("sequence %d: %w", seq, err)
-		}
-	}
-	r, err := decodeRecord(b)
-	if err != nil {
-		return nil, fmt.Errorf("sequence %d: %w", seq, err)
-	}
-	if r.Sequence != seq {
-		return nil, fmt.Errorf("sequence %d: %w: it says it is %d", seq, trace.ErrDamaged, r.Sequence)
-	}
-	return r, nil
-}
-
-// nextSequence returns one more than the last sequence.
-func nextSequence(txn *badger.Txn) (uint64, error) {
-	it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: []byte{kindTrace}})
-	defer it.Close()
-	it.Seek(traceKey(1<<64 - 1))
-	if !it.Valid() {
-		return 0, nil
-	}
-	key := it.Item().Key()
-	if len(key) != 9 {
-		return 0, fmt.Errorf("%w: a trace's key has %d bytes", trace.ErrDamaged, len(key))
-	}
-	return binary.BigEndian.Uint64(key[1:]) + 1, nil
-}
-
-// value returns a copy of what lies under key.
-func value(txn *badger.Txn, key []byte) ([]byte, error) {
-	item, err := txn.Get(key)
+func (t *traces) ReadEntries(from uint64, count int) ([]byte, error) {
+	leave, err := t.s.enter()
 	if err != nil {
 		return nil, err
 	}
-	return item.ValueCopy(nil)
+	defer leave()
+	return t.journal.ReadEntries(from, count)
+}
+
+func (t *traces) KeepCosigned(signed []byte) error {
+	leave, err := t.s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return t.journal.KeepCosigned(signed)
+}
+
+func (t *traces) Cosigned() ([]byte, error) { return t.journal.Cosigned() }
+
+func (t *traces) Get(_ context.Context, traceID string) (*trace.Record, error) {
+	leave, err := t.s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for _, d := range t.mayHold(traceID) {
+		r, err := t.get(d, traceID)
+		if errors.Is(err, trace.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("trace %.40q: %w", traceID, err)
+		}
+		return r, nil
+	}
+	return nil, fmt.Errorf("trace %.40q: %w", traceID, trace.ErrNotFound)
+}
+
+// mayHold returns the days that may hold the trace of that id, the likeliest first: those in which requests arrived at
+// the time that it names, then, for ids that name none, the others.
+func (t *traces) mayHold(traceID string) []*day {
+	t.mu.Lock()
+	days := slices.Clone(t.days)
+	t.mu.Unlock()
+	slices.Reverse(days)
+	at := trace.TimeOf(traceID)
+	likely := func(d *day) int {
+		if oldest, newest, known := d.bounds(); known && (at.Before(oldest.Truncate(time.Millisecond)) || at.After(newest)) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(days, func(a, b *day) int { return cmp.Compare(likely(a), likely(b)) })
+	return days
+}
+
+func (t *traces) get(d *day, traceID string) (*trace.Record, error) {
+	if _, err := t.use(d); err != nil {
+		return nil, err
+	}
+	defer t.release(d)
+	seq, err := d.sequenceOf(traceID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.load(seq)
+	if err == nil && r.TraceID != traceID {
+		err = fmt.Errorf("%w: another trace, %s, lies in its place", trace.ErrDamaged, r.TraceID)
+	}
+	return r, err
+}
+
+func (t *traces) At(_ context.Context, sequence uint64) (*trace.Record, error) {
+	leave, err := t.s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if sequence >= t.journal.Size() {
+		return nil, fmt.Errorf("trace %d: %w", sequence, trace.ErrNotFound)
+	}
+	t.mu.Lock()
+	at := len(t.days) - 1
+	for at >= 0 && t.days[at].First > sequence {
+		at--
+	}
+	var d *day
+	if at >= 0 {
+		d = t.days[at]
+	}
+	t.mu.Unlock()
+	if d == nil || !d.holds(sequence) {
+		return nil, fmt.Errorf("trace %d: %w: its day was dropped", sequence, trace.ErrErased)
+	}
+	if _, err := t.use(d); err != nil {
+		return nil, err
+	}
+	defer t.release(d)
+	r, err := d.load(sequence)
+	if err != nil {
+		return nil, fmt.Errorf("trace %d: %w", sequence, err)
+	}
+	return r, nil
 }

@@ -2,11 +2,15 @@ package trace
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/smarthausgroup/caio/runtime/tree"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -15,77 +19,176 @@ const (
 	maxGroup      = 256     // traces
 	maxGroupBytes = 4 << 20 // bytes of Raw, unless a single trace has more
 	defaultQueue  = 1024
+
+	// linger is how long a group gathers that nobody waits for. It is far below what a person notices, and at a few
+	// thousand traces a second fills a group.
+	linger = 20 * time.Millisecond
+	// patience is how long Admit waits for a place in a full queue.
+	patience = time.Second
 )
 
-// Options of a log. The zero value is good.
+// Durability is what Append waits for.
+type Durability string
+
+// Queued: for a place in the queue. Durable: for the disk.
+const (
+	Queued  Durability = "queued"
+	Durable Durability = "durable"
+)
+
+// Options of a log. The zero value is good for tests and trials.
 type Options struct {
+	// Signer signs checkpoints. nil: with a key that is made now and forgotten with the process; then the storage's
+	// checkpoint is not held against a key.
+	Signer *tree.Signer
+	// Witnesses are those whose cosignatures are kept. nil: nobody's are.
+	Witnesses []tree.Verifier
 	// Queue is how many traces may wait for the sequencer; Append blocks when it is full. 0: 1024.
 	Queue int
-	// Logger is told when the log stops. nil: nobody is.
+	// Logger is told when the log stops, and when the storage refuses what is queued. nil: nobody is.
 	Logger *slog.Logger
 }
 
 // Log is the log of decisions. Make one with Open. All methods are safe for concurrent use.
 type Log struct {
 	storage Storage
+	signer  *tree.Signer
 	logger  *slog.Logger
 	queue   chan entry
 	done    chan struct{} // closed when the sequencer has ended
+	state   atomic.Pointer[state]
+	stopped atomic.Pointer[error] // why nothing more is written; nil: it is
+
+	witnesses []tree.Verifier
+	cosigning sync.Mutex            // held while a cosignature is kept
+	cosigned  atomic.Pointer[state] // the newest checkpoint that a witness signed; nil: none
 
 	mu     sync.RWMutex // held for reading while sending to queue
 	closed bool         // guarded by mu; queue is closed when true
 }
 
+// state is how far the log is, durably.
+type state struct {
+	head       tree.Head
+	checkpoint []byte // nil: the log is empty and was never signed
+}
+
 // entry is a record on its way, and where its fate is told. The channel holds one, so the sequencer never waits for a
-// caller that went away.
+// caller that went away. An entry without a record is a question: was all that was queued before it written?
 type entry struct {
-	record Record
-	fate   chan error
+	record *Record
+	fate   chan error // nil: nobody waits
 }
 
 // Open returns a log that goes on where storage ends. The storage stays the caller's: close it after the log. Errors:
-// the storage's.
+// ErrKey if another key signed it, ErrDamaged if its tree is not the one that was signed, and the storage's.
 func Open(storage Storage, o Options) (*Log, error) {
-	next, err := storage.Next(context.Background())
-	if err != nil {
-		return nil, fmt.Errorf("open trace log: %w", err)
-	}
 	if o.Queue <= 0 {
 		o.Queue = defaultQueue
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
-	go l.sequence(next)
+	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
+	edge, err := l.begin()
+	if err != nil {
+		return nil, fmt.Errorf("open trace log: %w", err)
+	}
+	go l.sequence(edge)
 	return l, nil
 }
 
-// Append writes t to the log and returns once it is durable. t is read before Append returns and not kept.
+// begin reads where the log stands and returns the edge at which it goes on.
+func (l *Log) begin() (tree.Edge, error) {
+	forgotten := l.signer == nil
+	if forgotten {
+		skey, err := tree.NewKey(rand.Reader, "forgotten.invalid")
+		if err == nil {
+			l.signer, err = tree.NewSigner(skey)
+		}
+		if err != nil {
+			return tree.Edge{}, err
+		}
+	}
+	head, err := l.storage.Head(context.Background())
+	if err != nil {
+		return tree.Edge{}, err
+	}
+	s := state{head: tree.Head{Root: tree.EmptyRoot()}}
+	if head.Checkpoint != nil || head.Size > 0 {
+		if s.checkpoint = head.Checkpoint; !forgotten {
+			s.head, err = l.signed(head.Checkpoint)
+		} else {
+			s.head, err = tree.ReadHead(head.Checkpoint)
+		}
+		if err != nil {
+			return tree.Edge{}, err
+		}
+		if s.head.Size != head.Size {
+			return tree.Edge{}, fmt.Errorf("%w: its newest checkpoint is of %d traces, it holds %d", ErrDamaged, s.head.Size, head.Size)
+		}
+	}
+	edge, err := tree.ReadEdge(l.storage, s.head)
+	if err != nil {
+		return edge, fmt.Errorf("%w: %w; 'caio trace fsck' tells what is whole, a backup restores the rest", ErrDamaged, err)
+	}
+	l.state.Store(&s)
+	return edge, l.restoreCosigned()
+}
+
+// signed returns what a checkpoint by the log's own key names.
+func (l *Log) signed(checkpoint []byte) (tree.Head, error) {
+	verifier, err := l.signer.Verifier()
+	if err != nil {
+		return tree.Head{}, err
+	}
+	c, _, err := tree.Open(checkpoint, verifier)
+	if err != nil {
+		return c.Head, fmt.Errorf("%w: its newest checkpoint is not signed by %s: %w; start with the key that it was begun with", ErrKey, l.Key(), err)
+	}
+	return c.Head, nil
+}
+
+// Append writes t to the log, and returns once that is as far as d says. t is read before Append returns and not kept.
 //
 // When ctx ends while the queue is full, nothing is written and the error is ctx's. When it ends later, the error is
 // ErrUnwaited as well, and the trace is written all the same: a caller that must not lose a trace passes a context
 // without cancellation. Other errors: ErrInvalid, ErrExists, ErrRefused (the storage takes nothing now; wrapped with
 // why) and ErrClosed leave nothing written and the log usable; ErrStopped leaves open whether this trace was written
-// if it was in the group that failed, and is returned for every trace after it.
-func (l *Log) Append(ctx context.Context, t *caiov1.Trace) error {
+// if it was in the group that failed, and is returned for every trace after it. Of a queued trace only what is known
+// before it is queued is an error; of what becomes of it later the logger is told.
+func (l *Log) Append(ctx context.Context, t *caiov1.Trace, d Durability) error {
 	r, err := newRecord(t)
 	if err != nil {
 		return fmt.Errorf("append trace: %w", err)
 	}
-	e := entry{record: r, fate: make(chan error, 1)}
+	if why := l.stopped.Load(); why != nil {
+		return fmt.Errorf("append trace %s: %w", r.TraceID, *why)
+	}
+	e := entry{record: &r}
+	if d != Queued {
+		e.fate = make(chan error, 1)
+	}
 	if err := l.enqueue(ctx, e); err != nil {
 		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
 	}
-	select {
-	case err = <-e.fate:
-	case <-ctx.Done():
-		err = fmt.Errorf("%w: %w", ErrUnwaited, context.Cause(ctx))
-	}
-	if err != nil {
+	if err := e.wait(ctx); err != nil {
 		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
 	}
 	return nil
+}
+
+// wait returns e's fate, nil if nobody is to be told.
+func (e entry) wait(ctx context.Context) error {
+	if e.fate == nil {
+		return nil
+	}
+	select {
+	case err := <-e.fate:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnwaited, context.Cause(ctx))
+	}
 }
 
 func (l *Log) enqueue(ctx context.Context, e entry) error {
@@ -102,8 +205,49 @@ func (l *Log) enqueue(ctx context.Context, e entry) error {
 	}
 }
 
+// settle returns once everything that was queued before is written or has failed.
+func (l *Log) settle(ctx context.Context) error {
+	e := entry{fate: make(chan error, 1)}
+	if err := l.enqueue(ctx, e); err != nil {
+		if errors.Is(err, ErrClosed) {
+			<-l.done // Close writes what is queued
+			return nil
+		}
+		return err
+	}
+	return e.wait(ctx)
+}
+
+// Admit returns nil if a request may begin whose trace is to be appended, and else why not: ErrStopped, ErrRefused with
+// the storage's reason, ErrClosed, or ErrFull after a second in which the queue had no place. It reserves nothing.
+func (l *Log) Admit(ctx context.Context) error {
+	if why := l.stopped.Load(); why != nil {
+		return *why
+	}
+	if err := l.storage.Ready(); err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if len(l.queue) < cap(l.queue) {
+		return nil
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	again := time.NewTicker(patience / 200)
+	defer again.Stop()
+	for len(l.queue) == cap(l.queue) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			return fmt.Errorf("%w: %d traces wait for the disk", ErrFull, cap(l.queue))
+		}
+	}
+	return nil
+}
+
 // Close takes no more traces, writes those that are queued, and waits until it is done. It may be called more than
-// once, by anybody; every call waits. It returns nil.
+// once, by anybody; every call waits. The error tells how many queued traces could not be written, and why.
 func (l *Log) Close() error {
 	l.mu.Lock() // waits for senders, which the sequencer is still serving
 	if !l.closed {
@@ -113,84 +257,4 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	<-l.done
 	return nil
-}
-
-// sequence is the sequencer: the only goroutine that numbers and writes. It ends when the queue is closed and empty.
-func (l *Log) sequence(next uint64) {
-	defer close(l.done)
-	s := sequencer{storage: l.storage, next: next}
-	group := make([]entry, 0, maxGroup)
-	for e := range l.queue {
-		group = l.gather(append(group[:0], e))
-		s.write(group)
-		if s.stopped != nil && !s.said {
-			s.said = true
-			l.logger.Error("trace log stopped: no request is traced until the store is opened again", "error", s.stopped)
-		}
-		clear(group) // the bodies are not held until the next full group
-	}
-}
-
-// gather adds to group whatever is queued, up to a group's size.
-func (l *Log) gather(group []entry) []entry {
-	size := len(group[0].record.Raw)
-	for len(group) < maxGroup && size < maxGroupBytes {
-		select {
-		case e, ok := <-l.queue:
-			if !ok {
-				return group
-			}
-			group = append(group, e)
-			size += len(e.record.Raw)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-// sequencer is the state of the sequencing goroutine.
-type sequencer struct {
-	storage Storage
-	next    uint64 // sequence of the next record
-	stopped error  // why nothing more is written
-	said    bool   // stopped was logged
-}
-
-// write numbers the group, writes it, and tells everybody their fate. A group that is refused because of what is in it
-// is tried again in halves, so that one bad trace fails alone.
-func (s *sequencer) write(group []entry) {
-	err := s.append(group)
-	if len(group) > 1 && (errors.Is(err, ErrTooLarge) || errors.Is(err, ErrExists)) {
-		s.write(group[:len(group)/2])
-		s.write(group[len(group)/2:])
-		return
-	}
-	for _, e := range group {
-		e.fate <- err
-	}
-}
-
-func (s *sequencer) append(group []entry) error {
-	if s.stopped != nil {
-		return s.stopped
-	}
-	records := make([]Record, len(group))
-	for i := range group {
-		records[i] = group[i].record
-		records[i].Sequence = s.next + uint64(i)
-	}
-	// Background: once numbered a group is written whoever waits; Append's contexts only end the waiting.
-	err := s.storage.Append(context.Background(), records)
-	switch {
-	case err == nil:
-		s.next += uint64(len(group))
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrExists), errors.Is(err, ErrRefused):
-	default:
-		// The group may be on disk, partly or wholly. Giving its numbers again would put two traces in one place,
-		// skipping them would leave a gap for ever; a failed fsync also says nothing about a later one.
-		s.stopped = fmt.Errorf("%w: %w", ErrStopped, err)
-		err = s.stopped
-	}
-	return err
 }

@@ -32,7 +32,7 @@ func TestMemoryIsAStorage(t *testing.T) {
 
 // newTrace returns a trace of the given second, with a new id.
 func newTrace(t testing.TB, second int64) *caiov1.Trace {
-	id, err := trace.NewID(rand.Reader)
+	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func openLog(t testing.TB, s trace.Storage, o trace.Options) *trace.Log {
 func TestATraceComesBackWithTheBytesThatWereHashed(t *testing.T) {
 	l := openLog(t, trace.NewMemory(), trace.Options{})
 	want := newTrace(t, 1)
-	if err := l.Append(t.Context(), want); err != nil {
+	if err := l.Append(t.Context(), want, trace.Durable); err != nil {
 		t.Fatal(err)
 	}
 	got, err := l.Get(t.Context(), want.TraceId)
@@ -83,7 +83,7 @@ func TestConcurrentAppendsAreNumberedWithoutGaps(t *testing.T) {
 		for range writers {
 			wg.Go(func() {
 				for range each {
-					if err := l.Append(t.Context(), newTrace(t, 1)); err != nil {
+					if err := l.Append(t.Context(), newTrace(t, 1), trace.Durable); err != nil {
 						t.Error(err)
 					}
 				}
@@ -91,9 +91,9 @@ func TestConcurrentAppendsAreNumberedWithoutGaps(t *testing.T) {
 		}
 		wg.Wait()
 		l.Close()
-		next, err := storage.Next(t.Context())
-		if want := uint64((round + 1) * writers * each); err != nil || next != want {
-			t.Fatalf("next is %d (%v), want %d", next, err, want)
+		next, err := storage.Head(t.Context())
+		if want := uint64((round + 1) * writers * each); err != nil || next.Size != want {
+			t.Fatalf("it holds %d (%v), want %d", next.Size, err, want)
 		}
 	}
 	records, err := storage.List(t.Context(), trace.Filter{Limit: math.MaxInt32})
@@ -127,11 +127,11 @@ func TestTracesThatCannotBeStoredAreRefused(t *testing.T) {
 	} {
 		m := newTrace(t, 1)
 		change(m)
-		if err := l.Append(t.Context(), m); !errors.Is(err, trace.ErrInvalid) {
+		if err := l.Append(t.Context(), m, trace.Durable); !errors.Is(err, trace.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
-	if err := l.Append(t.Context(), nil); !errors.Is(err, trace.ErrInvalid) {
+	if err := l.Append(t.Context(), nil, trace.Durable); !errors.Is(err, trace.ErrInvalid) {
 		t.Errorf("nil: %v, want ErrInvalid", err)
 	}
 	if got, _, err := l.List(t.Context(), trace.Query{}); err != nil || len(got) != 0 {
@@ -150,8 +150,8 @@ func newGated() *gated {
 	return &gated{trace.NewMemory(), make(chan int), make(chan error)}
 }
 
-func (g *gated) Append(ctx context.Context, group []trace.Record) error {
-	g.entered <- len(group)
+func (g *gated) Append(ctx context.Context, group *trace.Group) error {
+	g.entered <- len(group.Records)
 	if err := <-g.verdict; err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (g *gated) Append(ctx context.Context, group []trace.Record) error {
 // hold appends one trace and returns when it is in the storage's hands, so that whatever follows is queued.
 func hold(t *testing.T, l *trace.Log, g *gated) (fate chan error) {
 	fate = make(chan error, 1)
-	go func() { fate <- l.Append(context.Background(), newTrace(t, 1)) }()
+	go func() { fate <- l.Append(context.Background(), newTrace(t, 1), trace.Durable) }()
 	<-g.entered
 	return fate
 }
@@ -170,7 +170,7 @@ func hold(t *testing.T, l *trace.Log, g *gated) (fate chan error) {
 func queue(t *testing.T, l *trace.Log, m *caiov1.Trace) bool {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := l.Append(gone, m)
+	err := l.Append(gone, m, trace.Durable)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -209,8 +209,8 @@ func TestWhatIsQueuedIsWrittenInOneGroup(t *testing.T) {
 		g.verdict <- nil
 	}
 	<-closed
-	if next, _ := g.Next(t.Context()); queued == 0 || next != uint64(1+queued) {
-		t.Errorf("%d traces after 1 and %d queued ones", next, queued)
+	if next, _ := g.Head(t.Context()); queued == 0 || next.Size != uint64(1+queued) {
+		t.Errorf("%d traces after 1 and %d queued ones", next.Size, queued)
 	}
 }
 
@@ -232,8 +232,8 @@ func TestAFullQueueHoldsCallersBackAndTheirContextFreesThem(t *testing.T) {
 	}
 	l.Close()
 	close(g.entered)
-	if next, _ := g.Next(t.Context()); next != 2 {
-		t.Errorf("%d traces are stored, want 2: those held back left nothing", next)
+	if next, _ := g.Head(t.Context()); next.Size != 2 {
+		t.Errorf("%d traces are stored, want 2: those held back left nothing", next.Size)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestAnUnwaitedTraceIsWrittenAllTheSame(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := newTrace(t, 1)
 	fate := make(chan error, 1)
-	go func() { fate <- l.Append(ctx, m) }()
+	go func() { fate <- l.Append(ctx, m, trace.Durable) }()
 	<-g.entered
 	cancel()
 	if err := <-fate; !errors.Is(err, trace.ErrUnwaited) || !errors.Is(err, context.Canceled) {
@@ -266,7 +266,7 @@ func TestAWriteOfUnknownOutcomeFailsEverybodyAndStopsTheLog(t *testing.T) {
 	if err := <-first; !errors.Is(err, trace.ErrStopped) || !errors.Is(err, broken) {
 		t.Errorf("who was in the group: %v", err)
 	}
-	if err := l.Append(t.Context(), newTrace(t, 1)); !errors.Is(err, trace.ErrStopped) || !errors.Is(err, broken) {
+	if err := l.Append(t.Context(), newTrace(t, 1), trace.Durable); !errors.Is(err, trace.ErrStopped) || !errors.Is(err, broken) {
 		t.Errorf("who came later: %v", err)
 	}
 	l.Close()
@@ -275,7 +275,7 @@ func TestAWriteOfUnknownOutcomeFailsEverybodyAndStopsTheLog(t *testing.T) {
 	}
 	// The next one begins with what is really there.
 	again := openLog(t, g.Storage, trace.Options{})
-	if err := again.Append(t.Context(), newTrace(t, 1)); err != nil {
+	if err := again.Append(t.Context(), newTrace(t, 1), trace.Durable); err != nil {
 		t.Error(err)
 	}
 }
@@ -293,16 +293,16 @@ func TestARefusedWriteFailsItsGroupAndTheLogGoesOn(t *testing.T) {
 	if err := <-second; err != nil {
 		t.Error(err)
 	}
-	if next, _ := g.Next(t.Context()); next != 1 {
-		t.Errorf("next is %d: the refused one took a number", next)
+	if next, _ := g.Head(t.Context()); next.Size != 1 {
+		t.Errorf("next is %d: the refused one took a number", next.Size)
 	}
 }
 
 // narrow is a storage that writes at most three records at once.
 type narrow struct{ *trace.Memory }
 
-func (n narrow) Append(ctx context.Context, group []trace.Record) error {
-	if len(group) > 3 {
+func (n narrow) Append(ctx context.Context, group *trace.Group) error {
+	if len(group.Records) > 3 {
 		return trace.ErrTooLarge
 	}
 	return n.Memory.Append(ctx, group)
@@ -334,13 +334,13 @@ func TestAGroupThatIsTooLargeIsHalvedAndATwiceGivenIDFailsAlone(t *testing.T) {
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(t.Context(), taken); !errors.Is(err, trace.ErrExists) {
+	if err := l.Append(t.Context(), taken, trace.Durable); !errors.Is(err, trace.ErrExists) {
 		t.Errorf("a third time: %v, want ErrExists", err)
 	}
 	l.Close()
 	close(g.entered)
-	if next, _ := g.Next(t.Context()); next != uint64(kept+1) {
-		t.Errorf("%d traces are stored, want %d and the one that was given more than once", next, kept)
+	if next, _ := g.Head(t.Context()); next.Size != uint64(kept+1) {
+		t.Errorf("%d traces are stored, want %d and the one that was given more than once", next.Size, kept)
 	}
 }
 
@@ -355,7 +355,7 @@ func TestClosingTwiceWaitsTwiceAndTakesNoMore(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := l.Append(t.Context(), newTrace(t, 1)); !errors.Is(err, trace.ErrClosed) {
+	if err := l.Append(t.Context(), newTrace(t, 1), trace.Durable); !errors.Is(err, trace.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -377,7 +377,7 @@ func (b bent) Get(ctx context.Context, id string) (*trace.Record, error) {
 func TestAChangedByteIsNoticedWhenTheTraceIsRead(t *testing.T) {
 	l := openLog(t, bent{trace.NewMemory()}, trace.Options{})
 	m := newTrace(t, 1)
-	if err := l.Append(t.Context(), m); err != nil {
+	if err := l.Append(t.Context(), m, trace.Durable); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Get(t.Context(), m.TraceId); !errors.Is(err, trace.ErrDamaged) {
@@ -386,11 +386,11 @@ func TestAChangedByteIsNoticedWhenTheTraceIsRead(t *testing.T) {
 }
 
 func TestNewIDNeedsItsRandomness(t *testing.T) {
-	if id, err := trace.NewID(strings.NewReader("short")); err == nil {
+	if id, err := trace.NewID(time.Unix(1, 0), strings.NewReader("short")); err == nil {
 		t.Errorf("made %q", id)
 	}
-	id, err := trace.NewID(bytes.NewReader(make([]byte, 16)))
-	if err != nil || id != strings.Repeat("0", 32) {
+	id, err := trace.NewID(time.Unix(1, 0), bytes.NewReader(make([]byte, 16)))
+	if err != nil || id != "0000000003e8"+strings.Repeat("0", 20) || !trace.TimeOf(id).Equal(time.Unix(1, 0)) {
 		t.Errorf("%q, %v", id, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -40,6 +41,27 @@ func (l *Log) Get(ctx context.Context, traceID string) (*caiov1.StoredTrace, err
 		return nil, fmt.Errorf("trace %.40q: %w", traceID, ErrNotFound)
 	}
 	r, err := l.storage.Get(ctx, traceID)
+	if errors.Is(err, ErrNotFound) {
+		// It may still be queued.
+		if err := l.settle(ctx); err != nil {
+			return nil, err
+		}
+		r, err = l.storage.Get(ctx, traceID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.stored()
+}
+
+// At returns the trace at that position of the log. Otherwise it is as Get.
+func (l *Log) At(ctx context.Context, sequence uint64) (*caiov1.StoredTrace, error) {
+	if sequence >= l.Head().Size {
+		if err := l.settle(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r, err := l.storage.At(ctx, sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +80,9 @@ func (l *Log) List(ctx context.Context, q Query) ([]*caiov1.StoredTrace, string,
 	f, err := q.filter()
 	if err != nil {
 		return nil, "", err
+	}
+	if err := l.settle(ctx); err != nil {
+		return nil, "", fmt.Errorf("list traces: %w", err)
 	}
 	records, more, err := l.page(ctx, f)
 	if err != nil {

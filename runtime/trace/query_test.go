@@ -23,7 +23,7 @@ func filled(t testing.TB, n int) *trace.Log {
 		m := newTrace(t, int64(i))
 		m.Request.Principal.Tenant = []string{"acme", "globex"}[i%2]
 		m.Status = []string{"ok", "refused", "failed"}[i%3]
-		if err := l.Append(t.Context(), m); err != nil {
+		if err := l.Append(t.Context(), m, trace.Durable); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestAPageOfLargeTracesEndsEarly(t *testing.T) {
 	for i := range traces {
 		m := newTrace(t, int64(i))
 		m.Error = &caiov1.Error{Code: "INTERNAL", Message: strings.Repeat("x", size)}
-		if err := l.Append(t.Context(), m); err != nil {
+		if err := l.Append(t.Context(), m, trace.Durable); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestATracesArrivalBetweenPagesRepeatsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(t.Context(), newTrace(t, 100)); err != nil {
+	if err := l.Append(t.Context(), newTrace(t, 100), trace.Durable); err != nil {
 		t.Fatal(err)
 	}
 	second, _, err := l.List(t.Context(), trace.Query{Limit: 5, Token: next})
@@ -203,13 +203,13 @@ func Example() {
 		return
 	}
 	defer log.Close()
-	id, err := trace.NewID(rand.Reader)
+	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	ctx := context.Background()
-	err = log.Append(ctx, &caiov1.Trace{TraceId: id, Time: timestamppb.New(time.Unix(1_800_000_000, 0)), Status: "refused"})
+	err = log.Append(ctx, &caiov1.Trace{TraceId: id, Time: timestamppb.New(time.Unix(1_800_000_000, 0)), Status: "refused"}, trace.Durable)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,12 +2,14 @@ package trace
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,14 +124,25 @@ func (r *Record) stored() (*caiov1.StoredTrace, error) {
 	return &caiov1.StoredTrace{Sequence: r.Sequence, Hash: hex.EncodeToString(r.Hash[:]), Raw: r.Raw, Trace: t}, nil
 }
 
-// NewID returns a new trace id, 32 lower-case hex digits, from 16 bytes of rand (crypto/rand.Reader outside tests).
-// Safe for concurrent use if rand is.
-func NewID(rand io.Reader) (string, error) {
+// NewID returns a new trace id for a request that arrived at that time: 32 lower-case hex digits of 48 bits of
+// milliseconds since 1970 and ten bytes of rand (crypto/rand.Reader outside tests). So ids sort as their times do, and
+// a storage knows where to look. Safe for concurrent use if rand is.
+func NewID(at time.Time, rand io.Reader) (string, error) {
 	var b [16]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
+	binary.BigEndian.PutUint64(b[:], uint64(at.UnixMilli())<<16)
+	if _, err := io.ReadFull(rand, b[6:]); err != nil {
 		return "", fmt.Errorf("make a trace id: %w", err)
 	}
 	return hex.EncodeToString(b[:]), nil
+}
+
+// TimeOf returns the time that NewID put into id, to the millisecond. Of an id that was made otherwise it is any time.
+func TimeOf(id string) time.Time {
+	ms, err := strconv.ParseInt(id[:min(len(id), 12)], 16, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 func validID(id string) bool {
@@ -149,6 +162,12 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrToken: a page token is not one that this query was given.
 	ErrToken = errors.New("page token does not belong to this query")
+	// ErrErased: the trace's body was removed; its entry is in the log for ever.
+	ErrErased = errors.New("the body of this trace was removed")
+	// ErrFull: the queue stayed full. Nothing was begun.
+	ErrFull = errors.New("the queue of traces is full")
+	// ErrKey: the log was signed with another key.
+	ErrKey = errors.New("log of another key")
 	// ErrDamaged: what was stored is no longer what was written.
 	ErrDamaged = errors.New("stored bytes are damaged")
 	// ErrClosed: the log was closed.

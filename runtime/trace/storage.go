@@ -4,30 +4,66 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/smarthausgroup/caio/runtime/tree"
 )
 
-// Storage keeps records. Implementations: [Memory], and the Badger store's. Package tracetest holds the test that every
-// implementation must pass.
+// Storage keeps records and the tree over them. Implementations: [Memory], and the one on disk, the store's. Package
+// tracetest holds the test that every implementation must pass.
 //
-// It has four methods instead of the usual three because the writer's side needs two: where to go on, and the write.
+// It is wider than an interface should be because a log is written in one piece: a record, its entry and the hashes above
+// it are there together or not at all.
 type Storage interface {
-	// Next returns the sequence that the next record must have: 0 for an empty storage.
-	Next(ctx context.Context) (uint64, error)
+	// Head returns how far the log is. Safe for concurrent use.
+	Head(ctx context.Context) (Head, error)
+
+	// Ready returns nil if a group would be taken now, else why not, without having to write. It leaves room for what
+	// is queued: Append goes on a while after Ready has begun to refuse. Safe for concurrent use.
+	Ready() error
 
 	// Append writes the group whole or not at all and returns once it is durable. Sequences ascend by one and begin
-	// at Next. Records are not changed afterwards and may be kept.
+	// at Head's size. Records are not changed afterwards and may be kept.
 	//
 	// An error must be ErrTooLarge, ErrExists (a trace id is stored already, or twice in the group) or ErrRefused, by
 	// errors.Is, if and only if it is certain that nothing was written. After any other error the log stops. The
 	// log never calls it twice at the same time.
-	Append(ctx context.Context, group []Record) error
+	Append(ctx context.Context, g *Group) error
 
-	// Get returns the record with that trace id, or ErrNotFound. Safe for concurrent use, also with Append.
+	// Get returns the record with that trace id; ErrNotFound, or ErrErased if its body was removed. Safe for concurrent
+	// use, also with Append.
 	Get(ctx context.Context, traceID string) (*Record, error)
 
-	// List returns the records that f selects, newest position first, at most f.Limit of them. Safe for concurrent
-	// use, also with Append; a record is seen by List when it is seen by Get.
+	// At returns the record at that position of the log. Otherwise it is as Get.
+	At(ctx context.Context, sequence uint64) (*Record, error)
+
+	// List returns the records that f selects, newest position first, at most f.Limit of them; those whose bodies were
+	// removed are not among them. Safe for concurrent use, also with Append; a record is seen by List when it is seen by
+	// Get.
 	List(ctx context.Context, f Filter) ([]*Record, error)
+
+	// ReadTile reads hashes of the tree, as tree.Tiles has it.
+	tree.Tiles
+
+	// ReadEntries returns the entries from the position from on, count of them, tree.EntrySize bytes each. Safe for
+	// concurrent use; ErrNotFound if there are not so many.
+	ReadEntries(from uint64, count int) ([]byte, error)
+
+	// KeepCosigned keeps a cosigned checkpoint in place of the one before, durably; Cosigned returns it, nil: none was.
+	KeepCosigned(signed []byte) error
+	Cosigned() ([]byte, error)
+}
+
+// A Head is how far a log is.
+type Head struct {
+	Size       uint64 // traces
+	Checkpoint []byte // signed, of the tree of that size; nil: none was written yet
+}
+
+// A Group is what is written at once.
+type Group struct {
+	Records    []Record
+	Hashes     [][]byte // by level of tiles: what the group adds there, hashes of 32 bytes one after the other
+	Checkpoint []byte   // signed, of the tree with the group
 }
 
 // A Filter selects records; everything that is set must hold. It is what a storage sees of a [Query].

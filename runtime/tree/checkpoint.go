@@ -46,6 +46,9 @@ func ParseCheckpoint(body string) (c Checkpoint, err error) {
 	return c, nil
 }
 
+// A Verifier holds signatures against one public key.
+type Verifier = note.Verifier
+
 // A Signer signs checkpoints with one Ed25519 key, whose name is the log's origin.
 type Signer struct {
 	note.Signer
@@ -92,7 +95,7 @@ func (s *Signer) Sign(h Head) ([]byte, error) {
 }
 
 // Verifier returns the verifier of what Sign signs.
-func (s *Signer) Verifier() (note.Verifier, error) { return note.NewVerifier(s.vkey) }
+func (s *Signer) Verifier() (Verifier, error) { return note.NewVerifier(s.vkey) }
 
 // A Cosignature tells who has seen a checkpoint, and when.
 type Cosignature struct {
@@ -103,7 +106,7 @@ type Cosignature struct {
 // Open reads a signed checkpoint. The log's own signature must be there and hold, and its name must be the origin;
 // witnesses are those whose cosignatures are asked for: they are returned where there are some, and a false one is an
 // error. Signatures by others are left out.
-func Open(signed []byte, log note.Verifier, witnesses ...note.Verifier) (Checkpoint, []Cosignature, error) {
+func Open(signed []byte, log Verifier, witnesses ...Verifier) (Checkpoint, []Cosignature, error) {
 	n, err := note.Open(signed, note.VerifierList(append(witnesses[:len(witnesses):len(witnesses)], log)...))
 	if err != nil {
 		return Checkpoint{}, nil, fmt.Errorf("%w: no signature of %s+%08x that holds: %w", ErrCheckpoint, log.Name(), log.KeyHash(), err)
@@ -136,7 +139,7 @@ func Open(signed []byte, log note.Verifier, witnesses ...note.Verifier) (Checkpo
 
 // NewVerifier returns the verifier of a public key in signed-note's form: a log's, or a witness's whose signatures are
 // those of C2SP tlog-cosignature (type 4).
-func NewVerifier(vkey string) (note.Verifier, error) {
+func NewVerifier(vkey string) (Verifier, error) {
 	vkey = strings.TrimSpace(vkey)
 	name, rest, _ := strings.Cut(vkey, "+")
 	hash, key, _ := strings.Cut(rest, "+")
@@ -175,4 +178,41 @@ func (w *witness) Verify(msg, sig []byte) bool {
 	}
 	signed := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(sig), msg)
 	return ed25519.Verify(w.key, []byte(signed), sig[8:])
+}
+
+// ReadHead returns what a signed checkpoint names without looking at its signatures.
+func ReadHead(signed []byte) (Head, error) {
+	c, err := ParseCheckpoint(string(signed))
+	return c.Head, err
+}
+
+// Join returns the checkpoint a with the signatures that b has beside: both are of the same tree, and every signature of
+// the log and of these witnesses holds. Signatures by others are left out. ErrCheckpoint: they are of two trees, or one
+// of them does not open.
+func Join(a, b []byte, log Verifier, witnesses ...Verifier) ([]byte, error) {
+	known := note.VerifierList(append(witnesses[:len(witnesses):len(witnesses)], log)...)
+	var text string
+	var out strings.Builder
+	seen := map[string]bool{}
+	for _, signed := range [][]byte{a, b} {
+		n, err := note.Open(signed, known)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
+		}
+		if text == "" {
+			text = n.Text
+			out.WriteString(text + "\n")
+		}
+		if n.Text != text {
+			return nil, fmt.Errorf("%w: signatures of two checkpoints", ErrCheckpoint)
+		}
+		for _, s := range n.Sigs {
+			line := "— " + s.Name + " " + s.Base64 + "\n"
+			if !seen[line] {
+				seen[line] = true
+				out.WriteString(line)
+			}
+		}
+	}
+	return []byte(out.String()), nil
 }

@@ -82,3 +82,33 @@ func ReadEdge(tiles Tiles, head Head) (Edge, error) {
 	}
 	return e, nil
 }
+
+// EdgeOf returns the edge of the tree of size entries, from hash, which returns hash n of that level of tiles. Nothing
+// holds it against a root. Up to 128 hashes of each level are read.
+func EdgeOf(size uint64, hash func(level int, n uint64) (Hash, error)) (Edge, error) {
+	e := Edge{size: size}
+	from := uint64(0)
+	for rest := size; rest > 0; {
+		level := bits.Len64(rest) - 1
+		peak, err := subtree(level, from>>level, hash)
+		if err != nil {
+			return e, err
+		}
+		e.peaks = append(e.peaks, peak)
+		from, rest = from+1<<level, rest-1<<level
+	}
+	return e, nil
+}
+
+// subtree returns the root of the n-th perfect subtree of 2^level entries.
+func subtree(level int, n uint64, hash func(int, uint64) (Hash, error)) (Hash, error) {
+	if level%tileHeight == 0 {
+		return hash(level/tileHeight, n)
+	}
+	left, err := subtree(level-1, 2*n, hash)
+	if err != nil {
+		return left, err
+	}
+	right, err := subtree(level-1, 2*n+1, hash)
+	return tlog.NodeHash(left, right), err
+}

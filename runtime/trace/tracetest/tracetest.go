@@ -7,6 +7,7 @@ package tracetest
 
 import (
 	"context"
+	crand "crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/tree"
 )
 
 // Storage tests a storage. open returns a new, empty one each time and closes it with t.Cleanup.
@@ -42,8 +44,16 @@ func Storage(t *testing.T, open func(t *testing.T) trace.Storage) {
 				t.Fatal(err)
 			}
 			equal(t, got, &want[i])
+			if got, err = s.At(t.Context(), want[i].Sequence); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, got, &want[i])
+		}
+		if _, err := s.At(t.Context(), 300); !errors.Is(err, trace.ErrNotFound) {
+			t.Errorf("At the end: %v, want ErrNotFound", err)
 		}
 	})
+	t.Run("entries and tiles are those of the records", func(t *testing.T) { entries(t, open(t)) })
 	t.Run("a listing is what the filter selects, in order", func(t *testing.T) { listing(t, open(t)) })
 	t.Run("pages join to the whole listing", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("names that contain one another are kept apart", func(t *testing.T) { names(t, open(t)) })
@@ -52,7 +62,7 @@ func Storage(t *testing.T, open func(t *testing.T) trace.Storage) {
 		s := open(t)
 		appendAll(t, s, Records(0, 3))
 		for _, from := range []uint64{2, 4} {
-			if err := s.Append(t.Context(), Records(from, 1)); err == nil {
+			if err := s.Append(t.Context(), &trace.Group{Records: Records(from, 1)}); err == nil {
 				t.Errorf("a group from sequence %d was taken, 3 is next", from)
 			}
 		}
@@ -121,6 +131,43 @@ func listing(t *testing.T, s trace.Storage) {
 				}
 			}
 		}
+	}
+}
+
+func entries(t *testing.T, s trace.Storage) {
+	all := Records(0, 700)
+	appendAll(t, s, all[:1], all[1:257], all[257:513], all[513:])
+	read, err := s.ReadEntries(100, 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all[100:600] {
+		sum, err := tree.ParseEntry(read[:tree.EntrySize])
+		if err != nil || sum != r.Hash {
+			t.Fatalf("entry %d: %x, %v", r.Sequence, sum, err)
+		}
+		read = read[tree.EntrySize:]
+	}
+	if _, err := s.ReadEntries(600, 101); !errors.Is(err, trace.ErrNotFound) {
+		t.Errorf("more entries than there are: %v", err)
+	}
+	at, err := s.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := tree.ReadHead(at.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := tree.ProveInclusion(s, head, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.CheckInclusion(proof, head, 300, tree.AppendEntry(nil, all[300].Hash)); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.ReadTile(0, 2, 189); !errors.Is(err, trace.ErrNotFound) {
+		t.Errorf("a wider tile than there is: %v", err)
 	}
 }
 
@@ -212,7 +259,7 @@ func duplicates(t *testing.T, s trace.Storage) {
 	twice := Records(2, 2)
 	twice[1].TraceID = twice[0].TraceID
 	for _, group := range [][]trace.Record{known, twice} {
-		if err := s.Append(t.Context(), group); !errors.Is(err, trace.ErrExists) {
+		if err := s.Append(t.Context(), &trace.Group{Records: group}); !errors.Is(err, trace.ErrExists) {
 			t.Errorf("Append: %v, want ErrExists", err)
 		}
 		next(t, s, 2)
@@ -255,9 +302,7 @@ func concurrent(t *testing.T, s trace.Storage) {
 		})
 	}
 	for i := range 20 {
-		if err := s.Append(t.Context(), Records(uint64(i*25), 25)); err != nil {
-			t.Error(err)
-		}
+		appendAll(t, s, Records(uint64(i*25), 25))
 	}
 	close(done)
 	readers.Wait()
@@ -267,16 +312,57 @@ func concurrent(t *testing.T, s trace.Storage) {
 func appendAll(t *testing.T, s trace.Storage, groups ...[]trace.Record) {
 	t.Helper()
 	for _, g := range groups {
-		if err := s.Append(t.Context(), g); err != nil {
+		if err := s.Append(t.Context(), Group(t, s, g)); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
+// Group returns the group of records with which s goes on: with their hashes and a checkpoint, signed by a key that
+// nobody keeps.
+func Group(t testing.TB, s trace.Storage, records []trace.Record) *trace.Group {
+	t.Helper()
+	at, err := s.Head(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var edge tree.Edge
+	if at.Size > 0 {
+		was, err := tree.ReadHead(at.Checkpoint)
+		if err == nil {
+			edge, err = tree.ReadEdge(s, was)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := &trace.Group{Records: records}
+	for i := range records {
+		edge.Append(tree.RecordHash(tree.AppendEntry(nil, records[i].Hash)), func(level int, h tree.Hash) {
+			for level >= len(g.Hashes) {
+				g.Hashes = append(g.Hashes, nil)
+			}
+			g.Hashes[level] = append(g.Hashes[level], h[:]...)
+		})
+	}
+	skey, err := tree.NewKey(crand.Reader, "test.invalid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := tree.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Checkpoint, err = signer.Sign(tree.Head{Size: edge.Size(), Root: edge.Root()}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func next(t *testing.T, s trace.Storage, want uint64) {
 	t.Helper()
-	if got, err := s.Next(t.Context()); err != nil || got != want {
-		t.Fatalf("Next: %d, %v; want %d", got, err, want)
+	if got, err := s.Head(t.Context()); err != nil || got.Size != want {
+		t.Fatalf("Head: %d, %v; want %d", got.Size, err, want)
 	}
 }
 

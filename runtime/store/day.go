@@ -1,0 +1,339 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/smarthausgroup/caio/runtime/store/internal/journal"
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
+// A day is the index of one day's traces: a Badger directory of its own, which is opened when it is needed. It holds
+// nothing that the journal does not, so it is written without syncing; where it is damaged or behind, it is made again.
+type day struct {
+	journal.Day
+	t *traces
+
+	mu     sync.Mutex // guards what is below
+	db     *badger.DB // nil: not open
+	users  int
+	last   uint64    // traces.uses when it was used last
+	oldest time.Time // of the requests in it; zero, as newest: not known before it is opened
+	newest time.Time
+	closed bool // by traces.close
+}
+
+const (
+	indexDir   = "index"
+	boundsFile = "bounds.json"
+	maxOpen    = 3 // days beside those in use
+)
+
+func newDay(t *traces, d journal.Day) *day {
+	n := &day{Day: d, t: t}
+	n.readBounds()
+	return n
+}
+
+func (d *day) holds(seq uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.First <= seq && seq < d.Next
+}
+
+// sealed tells d that the next day begins with that sequence.
+func (d *day) sealed(next uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Next = next
+	d.writeBounds()
+}
+
+// bounds returns between when and when the requests of d arrived; false: that is not known before it is opened.
+func (d *day) bounds() (oldest, newest time.Time, known bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.oldest, d.newest, !d.newest.IsZero()
+}
+
+// A day that is over keeps its bounds in a file, so that it need not be opened to be passed over. It is no more than a
+// hint that can be had again: a file that cannot be read is none.
+type boundsOf struct {
+	Next           uint64
+	Oldest, Newest time.Time
+}
+
+func (d *day) readBounds() {
+	var b boundsOf
+	raw, err := os.ReadFile(filepath.Join(d.Dir, boundsFile))
+	if err == nil && json.Unmarshal(raw, &b) == nil && b.Next == d.Next {
+		d.oldest, d.newest = b.Oldest, b.Newest
+	}
+}
+
+func (d *day) writeBounds() {
+	raw, err := json.Marshal(boundsOf{d.Next, d.oldest, d.newest})
+	if err == nil && !d.newest.IsZero() {
+		err = os.WriteFile(filepath.Join(d.Dir, boundsFile), raw, 0o600)
+	}
+	if err != nil {
+		d.t.logger.Warn("bounds of a day not written; it will be opened to learn them", "day", d.Name, "error", err)
+	}
+}
+
+// use opens d if it is not, and keeps it open until release.
+func (t *traces) use(d *day) (*day, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, ErrClosed
+	}
+	if d.db == nil {
+		if err := d.open(); err != nil {
+			return nil, fmt.Errorf("index of day %s: %w", d.Name, err)
+		}
+	}
+	d.users++
+	return d, nil
+}
+
+func (t *traces) release(d *day) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.uses++
+	d.mu.Lock()
+	d.users--
+	d.last = t.uses
+	d.mu.Unlock()
+	t.closeIdle()
+}
+
+// closeIdle closes those days that nobody uses and that were not used for longest. The last is never closed: it is
+// appended to. t.mu is held.
+func (t *traces) closeIdle() {
+	for {
+		var oldest *day
+		open := 0
+		for _, d := range t.days[:max(0, len(t.days)-1)] {
+			d.mu.Lock()
+			if d.db != nil {
+				open++
+			}
+			if d.db != nil && d.users == 0 && (oldest == nil || d.last < oldest.last) {
+				oldest = d
+			}
+			d.mu.Unlock()
+		}
+		if open <= maxOpen || oldest == nil {
+			return
+		}
+		oldest.mu.Lock()
+		if oldest.db != nil && oldest.users == 0 {
+			if err := guard(oldest.db.Close); err != nil {
+				t.logger.Warn("index of a day not closed", "day", oldest.Name, "error", err)
+			}
+			oldest.db = nil
+		}
+		oldest.mu.Unlock()
+	}
+}
+
+func (d *day) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.db == nil {
+		return nil
+	}
+	db := d.db
+	d.db = nil
+	return guard(db.Close)
+}
+
+// open opens the index and brings it to where the journal is. One that is damaged is made again. d.mu is held.
+func (d *day) open() error {
+	dir := filepath.Join(d.Dir, indexDir)
+	err := d.try(dir)
+	if errors.Is(err, trace.ErrDamaged) && !errors.Is(err, errAhead) {
+		d.t.logger.Warn("the index of a day is damaged; it is made again from the bodies", "day", d.Name, "error", err)
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		err = d.try(dir)
+	}
+	return err
+}
+
+// errAhead: the index knows traces that the journal does not.
+var errAhead = errors.New("it is ahead of the bodies")
+
+func (d *day) try(dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	o := d.t.s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1)
+	orphans, err := checkTables(o)
+	if err != nil {
+		return err
+	}
+	if d.db, err = openBadger(o); err != nil {
+		return err
+	}
+	err = guard(func() error {
+		if orphans {
+			if err := d.complete(); err != nil {
+				return err
+			}
+		}
+		return d.catchUp()
+	})
+	if err != nil {
+		err = errors.Join(err, guard(d.db.Close))
+		d.db = nil
+	}
+	return err
+}
+
+// catchUp adds what the index lacks, and reads the bounds.
+func (d *day) catchUp() error {
+	next, err := d.indexed()
+	if err != nil {
+		return err
+	}
+	end := d.t.journal.Size()
+	if n := d.nextDay(); n < end {
+		end = n
+	}
+	if next > end {
+		return fmt.Errorf("%w: %w: it holds traces up to %d, the bodies end at %d; restore the store from a backup", trace.ErrDamaged, errAhead, next, end)
+	}
+	if next < end {
+		if err := d.reindex(next, end); err != nil {
+			return err
+		}
+	}
+	d.Next = end
+	return d.findBounds()
+}
+
+// complete counts the rows of traces: where tables went missing, there are fewer than the index says.
+func (d *day) complete() error {
+	next, err := d.indexed()
+	if err != nil {
+		return err
+	}
+	return d.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindTrace}})
+		defer it.Close()
+		n := uint64(0)
+		for it.Rewind(); it.Valid(); it.Next() {
+			n++
+		}
+		if n < next-d.First {
+			return fmt.Errorf("%w: %d of %d traces are in it", trace.ErrDamaged, n, next-d.First)
+		}
+		return nil
+	})
+}
+
+// nextDay returns the sequence with which the day after d begins; the largest there is if d is the last.
+func (d *day) nextDay() uint64 {
+	for _, k := range d.t.journal.Days() {
+		if k.First > d.First {
+			return k.First
+		}
+	}
+	return 1<<64 - 1
+}
+
+// indexed returns one more than the last sequence in the index.
+func (d *day) indexed() (next uint64, err error) {
+	err = d.db.View(func(txn *badger.Txn) error {
+		b, err := value(txn, metaKey(indexedName))
+		switch {
+		case errors.Is(err, badger.ErrKeyNotFound):
+			next = d.First
+			return nil
+		case err != nil:
+			return err
+		case len(b) != 8:
+			return fmt.Errorf("%w: how far it is", trace.ErrDamaged)
+		}
+		next = binary.BigEndian.Uint64(b)
+		return nil
+	})
+	return next, err
+}
+
+const indexedName = "indexed"
+
+// reindex adds the traces from one sequence up to another, as the journal has them.
+func (d *day) reindex(from, to uint64) error {
+	start, records, at := time.Now(), make([]trace.Record, 0, 256), make([]journal.Location, 0, 256)
+	flush := func() error {
+		err := d.put(records, at)
+		records, at = records[:0], at[:0]
+		return err
+	}
+	for b, err := range d.t.journal.Bodies(from) {
+		if err != nil {
+			return err
+		}
+		if b.Sequence >= to {
+			break
+		}
+		r := trace.Record{Sequence: b.Sequence} // erased: only its place is indexed
+		if b.Bytes != nil {
+			read, err := d.t.s.record(append([]byte(nil), b.Bytes...), b.Sequence)
+			if err != nil {
+				return err
+			}
+			r = *read
+		}
+		r.Raw = nil
+		records, at = append(records, r), append(at, b.Location)
+		if len(records) == cap(records) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	d.t.logger.Info("traces were added to the index of a day that lacked them", "day", d.Name, "traces", to-from, "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+// findBounds reads when the requests of d arrived. d.mu is held.
+func (d *day) findBounds() error {
+	return d.db.View(func(txn *badger.Txn) error {
+		for _, reverse := range []bool{false, true} {
+			it := txn.NewIterator(badger.IteratorOptions{Reverse: reverse, Prefix: []byte{kindTime}})
+			at := []byte{kindTime}
+			if reverse {
+				at = append(at, 0xff)
+			}
+			it.Seek(at)
+			if it.Valid() && len(it.Item().Key()) == 1+positionSize {
+				p := position(it.Item().Key())
+				when := unflip(binary.BigEndian.Uint64(p[:8]))
+				if reverse {
+					d.newest = when
+				} else {
+					d.oldest = when
+				}
+			}
+			it.Close()
+		}
+		return nil
+	})
+}

@@ -1,0 +1,88 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+	"github.com/smarthausgroup/caio/runtime/tree"
+)
+
+// A mark is the file of the newest checkpoint. It has two places, which are written in turn, so that a crash while one is
+// written leaves the other: each is a number that grows with each write (eight bytes, big-endian), the checkpoint's
+// length (four), the checkpoint, and the CRC-32C of these (four).
+type mark struct {
+	file  *os.File
+	turn  uint64
+	whole int // places that were as they should be when it was opened
+}
+
+const (
+	markFile  = "checkpoint"
+	markPlace = 4 << 10
+	markHead  = 8 + 4
+)
+
+// createMark makes the file of a log that was never written.
+func createMark(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 2*markPlace))
+	m := mark{file: f}
+	return errors.Join(err, m.write(nil), m.write(nil), f.Sync(), f.Close())
+}
+
+// openMark returns the file, and the newest checkpoint in it: nil if the log was never written.
+func openMark(name string) (*mark, []byte, error) {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w; without it nobody can tell whether traces are missing: restore it from a backup", trace.ErrDamaged, err)
+	}
+	m := &mark{file: f}
+	var newest []byte
+	b := make([]byte, markPlace)
+	for place := range int64(2) {
+		if _, err := f.ReadAt(b, place*markPlace); err != nil {
+			continue
+		}
+		turn, n := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])
+		if n > markPlace-markHead-4 || crc32.Checksum(b[:markHead+n], castagnoli) != binary.BigEndian.Uint32(b[markHead+n:]) || turn%2 != uint64(place) {
+			continue
+		}
+		m.whole++
+		if turn >= m.turn {
+			m.turn, newest = turn, append([]byte(nil), b[markHead:markHead+n]...)
+		}
+	}
+	if m.whole == 0 {
+		return nil, nil, errors.Join(damaged("%s: both of its places; restore it from a backup", name), f.Close())
+	}
+	if len(newest) == 0 {
+		return m, nil, nil
+	}
+	if _, err := tree.ReadHead(newest); err != nil {
+		return nil, nil, errors.Join(damaged("%s: %w", name, err), f.Close())
+	}
+	return m, newest, nil
+}
+
+// write makes checkpoint the newest, durably.
+func (m *mark) write(checkpoint []byte) error {
+	if len(checkpoint) > markPlace-markHead-4 {
+		return fmt.Errorf("a checkpoint of %d bytes, at most %d are kept", len(checkpoint), markPlace-markHead-4)
+	}
+	m.turn++
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 512), m.turn)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
+	b = append(b, checkpoint...)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	if _, err := m.file.WriteAt(b, int64(m.turn%2)*markPlace); err != nil {
+		return err
+	}
+	return syncData(m.file)
+}
