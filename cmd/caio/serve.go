@@ -30,7 +30,7 @@ import (
 type serveOptions struct {
 	addr, data, plugins, secrets string
 	jwks, issuer, audience       string
-	insecureDev                  bool
+	insecureDev, allowUntraced   bool
 	origins                      []string
 	maxBody                      int
 	grace, halfLife              time.Duration
@@ -79,6 +79,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.issuer, "issuer", "caio", "issuer that tokens must name")
 	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")
 	f.BoolVar(&o.insecureDev, "insecure-dev", false, "let everybody in without a token, as an admin; for development only")
+	f.BoolVar(&o.allowUntraced, "allow-untraced", false, "take requests that ask that no trace of them is kept (durability none)")
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
@@ -173,6 +174,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	e, err := engine.New(engine.Options{
 		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
 		History: history, Logger: log, Release: buildVersion().GetVersion(), PolicyEngine: o.engine.value, CheckShare: o.checkShare,
+		AllowUntraced: o.allowUntraced,
 	})
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ func (e *Engine) keepInputs(ctx context.Context, s *Snapshot) error {
 	for service := range s.Registry.All() {
 		normal[service.ID()] = service.JSON()
 	}
-	if err := e.opts.Store.JournalRegistry(ctx, s.Registry.Digest(), normal); err != nil {
+	if err := e.opts.Store.NoteRegistry(ctx, s.Registry.Digest(), normal); err != nil {
 		return err
 	}
 	return e.keepPolicies(ctx, s.Policies)

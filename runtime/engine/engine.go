@@ -48,6 +48,7 @@ type Options struct {
 	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
 	Release        string           // of the server, as bundles name it; empty: not said
+	AllowUntraced  bool             // requests may ask that no trace of them is kept
 	PolicyEngine   policy.Engine    // how policies are evaluated; empty: policy.Factored
 	CheckShare     float64          // of decisions that OPA judges again in the background, 0..1; 0: none
 	Now            func() time.Time // nil: time.Now

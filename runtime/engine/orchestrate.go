@@ -21,10 +21,10 @@ import (
 // Emit hands a piece of a streamed result to the caller. An error ends the execution.
 type Emit func(*caiov1.Delta) error
 
-// Decide decides, records the decision as a trace, and executes nothing. The answer carries the decision undecoded: it is
+// Decide decides, records the decision as a trace, as durably as is asked, and executes nothing. The answer carries the decision undecoded: it is
 // sent as it is, and schema.Decoded reads it.
 func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
-	w, err := e.begin(in.GetRequest())
+	w, err := e.begin(ctx, in.GetRequest(), in.GetDurability())
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +45,12 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	return response, nil
 }
 
-// Orchestrate decides, executes, checks the guarantees, and answers once the trace is durable. emit receives a streamed
-// result piece by piece; nil asks for no stream. A decision that was asked for is carried as Decide does. A candidate that fails, or breaks a guarantee whose reaction is
-// fallback, makes way for the next, unless a piece was already handed out. Cancelling ctx stops the execution; the trace
-// is written all the same.
+// Orchestrate decides, executes, checks the guarantees, and answers once the trace is as durable as is asked. emit receives
+// a streamed result piece by piece; nil asks for no stream. A decision that was asked for is carried as Decide does. A
+// candidate that fails, or breaks a guarantee whose reaction is fallback, makes way for the next, unless a piece was
+// already handed out. Cancelling ctx stops the execution; the trace is written all the same.
 func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest, emit Emit) (*caiov1.OrchestrateResponse, error) {
-	w, err := e.begin(in.GetRequest())
+	w, err := e.begin(ctx, in.GetRequest(), in.GetDurability())
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,9 @@ type walk struct {
 	asked    *question
 	start    time.Time
 	trace    *caiov1.Trace
-	salt     [16]byte  // the trace's
-	decision *Decision // nil until there is one
+	salt     [16]byte         // the trace's
+	until    trace.Durability // what its caller waits for; empty: no trace is kept
+	decision *Decision        // nil until there is one
 }
 
 // decided puts what was decided into the trace.
@@ -107,18 +108,29 @@ func (w *walk) decided(d *Decision) {
 }
 
 // begin begins the walk of a request that came from outside.
-func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
+func (e *Engine) begin(ctx context.Context, req *caiov1.Request, durability string) (*walk, error) {
 	if err := unrecorded(req); err != nil {
 		return nil, err
 	}
+	until, err := e.admit(ctx, durability)
+	if err != nil {
+		return nil, err
+	}
 	start := e.opts.Now()
-	return e.walkOf(e.snapshot.Load(), complete(req, start), start)
+	w, err := e.walkOf(e.snapshot.Load(), complete(req, start), start)
+	if err != nil {
+		return nil, err
+	}
+	if w.until = until; until == "" {
+		w.trace.TraceId = ""
+	}
+	return w, nil
 }
 
 // walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
 func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
 	id, err := trace.NewID(start, e.opts.Rand)
-	w := &walk{Engine: e, snapshot: s, start: start}
+	w := &walk{Engine: e, snapshot: s, start: start, until: trace.Queued}
 	if err == nil {
 		_, err = io.ReadFull(e.opts.Rand, w.salt[:])
 	}
@@ -152,9 +164,11 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 		t.Error = proto.CloneOf(failure.Detail)
 		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
-	// The caller may have left; what happened is recorded nevertheless.
-	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, trace.Durable); err != nil {
-		return fail("UNAVAILABLE", "trace", "record the trace", err).hint("see the server's log; free space, or restart it")
+	if w.until != "" {
+		// The caller may have left; what happened is recorded nevertheless.
+		if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, w.until); err != nil {
+			return unrecordable(err)
+		}
 	}
 	if failure != nil {
 		return failure

@@ -75,6 +75,9 @@ type flow struct {
 // plan begins a workflow: it is decided, and nothing of it runs yet. A workflow that could not be decided leaves its
 // trace here.
 func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*flow, error) {
+	if _, err := e.admit(ctx, ""); err != nil {
+		return nil, err
+	}
 	start := e.opts.Now()
 	g, err := newGraph(w, start)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // RunWorkflow decides a workflow and runs it: each step as soon as what it needs is done, so that the latency promised
-// along the longest path is the whole's. It answers once nothing runs any more and all traces are durable. Where a step
+// along the longest path is the whole's. It answers once nothing runs any more and all traces are queued. Where a step
 // fails, those that run are canceled and no other begins; cancelling ctx does the same. A workflow that may not run is an
 // error; what became of one that ran is an answer, whatever it was.
 //

@@ -66,7 +66,7 @@ func TestEveryStateOfTheRegistryIsTold(t *testing.T) {
 			}
 		}
 	}
-	if err := s.JournalRegistry(t.Context(), note(), state); err != nil {
+	if err := s.NoteRegistry(t.Context(), note(), state); err != nil {
 		t.Fatal(err)
 	}
 	revision := uint64(0)
@@ -89,14 +89,14 @@ func TestEveryStateOfTheRegistryIsTold(t *testing.T) {
 	}
 	check()
 
-	// What came into force past the journal, as where a new schema reads contracts otherwise, is noted when it is loaded.
+	// What came into force past the notes, as where a new schema reads contracts otherwise, is noted when it is loaded.
 	delete(state, "s1")
 	for i := range 300 {
 		state[fmt.Sprint("new", i)] = bytes.Repeat(contract("new", i), 100)
 	}
 	loaded := note()
 	for range 2 {
-		if err := s.JournalRegistry(t.Context(), loaded, state); err != nil {
+		if err := s.NoteRegistry(t.Context(), loaded, state); err != nil {
 			t.Fatal(err)
 		}
 	}

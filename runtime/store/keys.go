@@ -15,7 +15,7 @@ const (
 	kindPolicy        = 'P'
 	kindPolicyFiles   = 'Q'
 	kindContent       = 'X'
-	kindJournal       = 'J'
+	kindChange        = 'J'
 	kindRegistry      = 'R'
 	kindTrace         = 'T'
 	kindID            = 'D'

@@ -41,7 +41,7 @@ func (s *Store) SaveService(ctx context.Context, r ServiceRecord, registry strin
 		if err := s.set(txn, serviceKey(r.ID), encodeService(&r)); err != nil {
 			return err
 		}
-		return s.journalContract(txn, r.ID, r.Normal, registry)
+		return s.noteContract(txn, r.ID, r.Normal, registry)
 	})
 	if err != nil {
 		return fmt.Errorf("save service %s: %w", r.ID, err)
@@ -53,7 +53,7 @@ func (s *Store) SaveService(ctx context.Context, r ServiceRecord, registry strin
 // is the digest of the registry without it. Otherwise it is like SaveService.
 func (s *Store) DeleteService(ctx context.Context, id string, revision uint64, registry string) error {
 	err := s.changeServices(ctx, revision, func(txn *badger.Txn) error {
-		return errors.Join(txn.Delete(serviceKey(id)), txn.Delete(historyKey(id)), s.journalRemoval(txn, id, registry))
+		return errors.Join(txn.Delete(serviceKey(id)), txn.Delete(historyKey(id)), s.noteRemoval(txn, id, registry))
 	})
 	if err != nil {
 		return fmt.Errorf("delete service %.80q: %w", id, err)

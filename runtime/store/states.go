@@ -15,8 +15,8 @@ import (
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// The journal is every change of the registry, numbered from 1: which service, and the digest of its contract, which is
-// stored as content. The state after a change is the last row of each service up to it; so a registry of thousands costs
+// Every change of the registry is noted, numbered from 1: which service, and the digest of its contract, which is stored
+// as content. The state after a change is the last row of each service up to it; so a registry of thousands costs
 // a row for each change, and any state that ever decided can be told.
 
 // A Registration is a service of a state of the registry.
@@ -25,49 +25,49 @@ type Registration struct {
 	Contract string // digest of its contract, 64 hex digits: that of its normal form as Content has it
 }
 
-// A journaled change is: version 1 (one byte); the service's id (its length as uvarint, and its bytes); the digest of its
+// A noted change is: version 1 (one byte); the service's id (its length as uvarint, and its bytes); the digest of its
 // contract (32 bytes), or nothing where it was removed.
-const journalVersion = 1
+const changeVersion = 1
 
-// A journalMark is how far the journal has come: the number of its last change (eight bytes, big-endian), and the digest of the
+// A lastChange is how far the notes have come: the number of the last change (eight bytes, big-endian), and the digest of the
 // registry after it (32 bytes), or nothing where nobody named it.
-type journalMark struct {
+type lastChange struct {
 	seq      uint64
 	registry string // hex; empty: not named
 }
 
-// journalContract notes that the contract of the service of that id is now normal. registry is the digest of the registry
+// noteContract notes that the contract of the service of that id is now normal. registry is the digest of the registry
 // with it, under which RegistryAt finds its state; empty: it is not to be found.
-func (s *Store) journalContract(txn *badger.Txn, id string, normal []byte, registry string) error {
+func (s *Store) noteContract(txn *badger.Txn, id string, normal []byte, registry string) error {
 	sum, err := s.putContent(txn, normal)
 	if err != nil {
 		return err
 	}
-	return s.journal(txn, append(appendString([]byte{journalVersion}, id), sum[:]...), registry)
+	return s.note(txn, append(appendString([]byte{changeVersion}, id), sum[:]...), registry)
 }
 
-// journalRemoval notes that there is no service of that id any more.
-func (s *Store) journalRemoval(txn *badger.Txn, id, registry string) error {
-	return s.journal(txn, appendString([]byte{journalVersion}, id), registry)
+// noteRemoval notes that there is no service of that id any more.
+func (s *Store) noteRemoval(txn *badger.Txn, id, registry string) error {
+	return s.note(txn, appendString([]byte{changeVersion}, id), registry)
 }
 
-func (s *Store) journal(txn *badger.Txn, change []byte, registry string) error {
-	mark, err := readMark(txn)
+func (s *Store) note(txn *badger.Txn, change []byte, registry string) error {
+	last, err := readLast(txn)
 	if err != nil {
 		return err
 	}
-	mark.seq++
-	if err := s.set(txn, journalKey(mark.seq), change); err != nil {
+	last.seq++
+	if err := s.set(txn, changeKey(last.seq), change); err != nil {
 		return err
 	}
-	mark.registry = registry
-	return s.setMark(txn, mark)
+	last.registry = registry
+	return s.setLast(txn, last)
 }
 
-// setMark stores how far the journal has come, and that the registry that is named is then.
-func (s *Store) setMark(txn *badger.Txn, mark journalMark) error {
-	b := binary.BigEndian.AppendUint64(nil, mark.seq)
-	if sum, ok := digestOf(mark.registry); ok {
+// setLast stores how far the notes have come, and that the registry that is named is then.
+func (s *Store) setLast(txn *badger.Txn, last lastChange) error {
+	b := binary.BigEndian.AppendUint64(nil, last.seq)
+	if sum, ok := digestOf(last.registry); ok {
 		key := registryKey(sum)
 		there, err := has(txn, key)
 		if err != nil {
@@ -80,53 +80,53 @@ func (s *Store) setMark(txn *badger.Txn, mark journalMark) error {
 		}
 		b = append(b, sum[:]...)
 	}
-	return txn.Set(metaKey("journal"), b)
+	return txn.Set(metaKey("changes"), b)
 }
 
-func readMark(txn *badger.Txn) (mark journalMark, err error) {
-	b, err := value(txn, metaKey("journal"))
+func readLast(txn *badger.Txn) (last lastChange, err error) {
+	b, err := value(txn, metaKey("changes"))
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return mark, nil
+		return last, nil
 	}
 	if err != nil {
-		return mark, fmt.Errorf("journal: %w: %w", trace.ErrDamaged, err)
+		return last, fmt.Errorf("changes of the registry: %w: %w", trace.ErrDamaged, err)
 	}
 	if len(b) != 8 && len(b) != 8+sha256.Size {
-		return mark, fmt.Errorf("journal: %w: its mark has %d bytes", trace.ErrDamaged, len(b))
+		return last, fmt.Errorf("changes of the registry: %w: the last has %d bytes", trace.ErrDamaged, len(b))
 	}
-	mark.seq = binary.BigEndian.Uint64(b)
+	last.seq = binary.BigEndian.Uint64(b)
 	if len(b) > 8 {
-		mark.registry = hex.EncodeToString(b[8:])
+		last.registry = hex.EncodeToString(b[8:])
 	}
-	return mark, nil
+	return last, nil
 }
 
-// JournalRegistry makes the journal's last state the registry of that digest, whose services' contracts are given in their
+// NoteRegistry makes the last state that is noted the registry of that digest, whose services' contracts are given in their
 // normal form by id, and returns once that is durable. It costs one read where that is so already; else it notes what is
-// different: a store of before there was a journal, or contracts that a new schema reads otherwise. What was noted when it
+// different: a store of before there were notes, or contracts that a new schema reads otherwise. What was noted when it
 // fails stays and is harmless. ctx is looked at before each write.
-func (s *Store) JournalRegistry(ctx context.Context, registry string, normal map[string][]byte) error {
+func (s *Store) NoteRegistry(ctx context.Context, registry string, normal map[string][]byte) error {
 	known := false
 	was := map[string]string{}
 	err := s.read(func(txn *badger.Txn) error {
-		mark, err := readMark(txn)
-		if err != nil || mark.registry == registry {
+		last, err := readLast(txn)
+		if err != nil || last.registry == registry {
 			known = err == nil
 			return err
 		}
-		was, err = stateAt(ctx, txn, mark.seq)
+		was, err = stateAt(ctx, txn, last.seq)
 		return err
 	})
 	if err == nil && !known {
-		err = s.journalAll(ctx, registry, was, normal)
+		err = s.noteAll(ctx, registry, was, normal)
 	}
 	if err != nil {
-		return fmt.Errorf("journal the registry: %w", err)
+		return fmt.Errorf("note the registry: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) journalAll(ctx context.Context, registry string, was map[string]string, normal map[string][]byte) error {
+func (s *Store) noteAll(ctx context.Context, registry string, was map[string]string, normal map[string][]byte) error {
 	var changed []string
 	for id, contract := range normal {
 		sum := sha256.Sum256(contract)
@@ -153,9 +153,9 @@ func (s *Store) journalAll(ctx context.Context, registry string, was map[string]
 			for _, id := range changed[from:to] {
 				var err error
 				if contract, there := normal[id]; there {
-					err = s.journalContract(txn, id, contract, "")
+					err = s.noteContract(txn, id, contract, "")
 				} else {
-					err = s.journalRemoval(txn, id, "")
+					err = s.noteRemoval(txn, id, "")
 				}
 				if err != nil {
 					return fmt.Errorf("service %s: %w", id, err)
@@ -169,17 +169,17 @@ func (s *Store) journalAll(ctx context.Context, registry string, was map[string]
 		from = to
 	}
 	return s.write(func(txn *badger.Txn, _ *head) error {
-		mark, err := readMark(txn)
+		last, err := readLast(txn)
 		if err != nil {
 			return err
 		}
-		mark.registry = registry
-		return s.setMark(txn, mark)
+		last.registry = registry
+		return s.setLast(txn, last)
 	})
 }
 
 // RegistryAt returns the services that the registry of that digest had, sorted by id; empty: none. That they have that
-// digest is for the caller to see. Errors: ErrNoContent if no registry of that digest was journaled; trace.ErrDamaged.
+// digest is for the caller to see. Errors: ErrNoContent if no registry of that digest was noted; trace.ErrDamaged.
 func (s *Store) RegistryAt(ctx context.Context, digest string) (services []Registration, err error) {
 	err = s.read(func(txn *badger.Txn) error {
 		sum, ok := digestOf(digest)
@@ -211,14 +211,14 @@ func (s *Store) RegistryAt(ctx context.Context, digest string) (services []Regis
 // stateAt returns the digests of the contracts after change seq, by service.
 func stateAt(ctx context.Context, txn *badger.Txn, seq uint64) (map[string]string, error) {
 	state := map[string]string{}
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindJournal}, PrefetchValues: true, PrefetchSize: 100})
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindChange}, PrefetchValues: true, PrefetchSize: 100})
 	defer it.Close()
 	next := uint64(1)
 	for it.Rewind(); it.Valid() && next <= seq; it.Next() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if key := it.Item().Key(); string(key) != string(journalKey(next)) {
+		if key := it.Item().Key(); string(key) != string(changeKey(next)) {
 			break
 		}
 		err := it.Item().Value(func(b []byte) error {
@@ -244,11 +244,11 @@ func stateAt(ctx context.Context, txn *badger.Txn, seq uint64) (map[string]strin
 	return state, nil
 }
 
-// decodeChange reads a journaled change; contract is empty where the service was removed.
+// decodeChange reads a noted change; contract is empty where the service was removed.
 func decodeChange(b []byte) (id, contract string, err error) {
 	d := decoder{rest: b}
-	if v := d.byte(); d.err == nil && v != journalVersion {
-		return "", "", fmt.Errorf("%w: of version %d, this release knows %d", trace.ErrDamaged, v, journalVersion)
+	if v := d.byte(); d.err == nil && v != changeVersion {
+		return "", "", fmt.Errorf("%w: of version %d, this release knows %d", trace.ErrDamaged, v, changeVersion)
 	}
 	id = d.string()
 	if n := len(d.rest); d.err == nil && n != 0 && n != sha256.Size {
@@ -257,6 +257,6 @@ func decodeChange(b []byte) (id, contract string, err error) {
 	return id, hex.EncodeToString(d.rest), d.err
 }
 
-func journalKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kindJournal}, seq) }
+func changeKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kindChange}, seq) }
 
 func registryKey(digest [sha256.Size]byte) []byte { return append([]byte{kindRegistry}, digest[:]...) }
