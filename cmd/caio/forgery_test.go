@@ -125,12 +125,8 @@ func newForged(t *testing.T) *forged {
 	w.old = s.bundle(t, ask)
 	ids = append(ids, s.decide(t, request), s.decide(t, request))
 	known := s.bundle(t, ask)
-	size, err := tree.ParseCheckpoint(string(known.Log.Checkpoint))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ids = append(ids, s.decide(t, request))
-	ask.EarlierSize = size.Size
+	ask.EarlierSize = sizeOf(t, known.Log.Checkpoint)
 	w.honest = s.bundle(t, ask)
 	w.opts = audit.Options{Key: s.key(t), Earlier: [][]byte{known.Log.Checkpoint}}
 	for _, id := range ids {
