@@ -31,14 +31,14 @@ type remote struct {
 	timeout   time.Duration
 }
 
-// addRemote gives cmd the flags that name a server. timeout is the default for the whole call.
+// addRemote gives cmd the flags that name a server. timeout is the default for the whole call; 0: none.
 func addRemote(cmd *cobra.Command, timeout time.Duration) *remote {
 	r := &remote{}
 	f := cmd.Flags()
 	f.StringVar(&r.server, "server", "", "address of the server (default $CAIO_SERVER, else "+defaultServer+")")
 	f.StringVar(&r.token, "token", "", "bearer token; other users of the machine can see it in the process list, so prefer --token-file")
 	f.StringVar(&r.tokenFile, "token-file", "", "file that holds the bearer token (default: the token in $CAIO_TOKEN)")
-	f.DurationVar(&r.timeout, "timeout", timeout, "how long to wait for the whole answer")
+	f.DurationVar(&r.timeout, "timeout", timeout, "how long to wait for the whole answer; 0: as long as it takes")
 	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	return r
 }
@@ -69,7 +69,11 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 		return nil, nil, err
 	}
 	p := &peer{address: address, authenticated: token != "", transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
-	ctx, p.cancel = context.WithTimeout(ctx, r.timeout)
+	if r.timeout > 0 {
+		ctx, p.cancel = context.WithTimeout(ctx, r.timeout)
+	} else {
+		ctx, p.cancel = context.WithCancel(ctx)
+	}
 	var h http.RoundTripper = p.transport
 	if token != "" {
 		h = bearer{p.transport, token}

@@ -54,6 +54,7 @@ var engines = []struct{ library, room string }{
 	{"gonum.org/", "runtime/field"},
 	{"golang.org/x/mod/", "runtime/tree"},
 	{"github.com/failsafe-go/", "runtime/gateway"},
+	{"github.com/parquet-go/", "cmd/caio"},
 }
 
 func TestFloorsHold(t *testing.T) {

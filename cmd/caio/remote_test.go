@@ -28,10 +28,12 @@ import (
 //	expand FILE...     replaces $NAME in files by what the environment holds
 //	exits CODE ARG...  runs caio and expects that exit code
 //	traceid FILE       $TRACE becomes the trace_id of the JSON document in FILE
+//	watched N FILE ARG...  runs `caio trace watch` until it has written N lines, into FILE; then it is interrupted and must
+//	                   end well
 func remoteCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"server": scriptServer, "upstream": scriptUpstream, "expand": scriptExpand, "exits": scriptExits,
-		"traceid": scriptTraceID,
+		"traceid": scriptTraceID, "watched": scriptWatched,
 	}
 }
 
@@ -155,4 +157,31 @@ func scriptTraceID(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no trace_id", args[0])
 	}
 	ts.Setenv("TRACE", document.TraceID)
+}
+
+func scriptWatched(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: watched N FILE ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	out, writer := io.Pipe()
+	line := append([]string{"trace", "watch", "--server", ts.Getenv("CAIO_SERVER")}, args[2:]...)
+	code, said := make(chan int, 1), &bytes.Buffer{}
+	go func() {
+		code <- execute(ctx, line, strings.NewReader(""), writer, said)
+		_ = writer.Close() // of a pipe in memory: never fails
+	}()
+	var lines []string
+	for read := bufio.NewScanner(out); read.Scan(); {
+		if lines = append(lines, read.Text()); len(lines) == want {
+			interrupt()
+		}
+	}
+	if got := <-code; got != exitOK || len(lines) != want {
+		ts.Fatalf("caio %s: exit code %d after %d lines:\n%s%s", strings.Join(line, " "), got, len(lines), strings.Join(lines, "\n"), said)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 }

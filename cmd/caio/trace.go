@@ -19,7 +19,7 @@ func newTraceCommand() *cobra.Command {
 		Use:   "trace",
 		Short: "Look up what a running server decided, and why",
 	}
-	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand())
+	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand())
 	return cmd
 }
 
@@ -51,31 +51,22 @@ func newTraceGetCommand() *cobra.Command {
 }
 
 func newTraceListCommand() *cobra.Command {
-	var since, until string
-	request := &caiov1.TraceServiceListRequest{}
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List traces, newest first",
 		Example: "  caio trace list --status refused --since 1h\n" +
+			"  caio trace list --rule SEC-0003 --min-duration 250ms\n" +
 			"  caio trace list --service fast_detector --since 2026-11-22T12:00:00Z --limit 1000 -o json",
 		Args: noArguments,
 	}
-	out, remote := addOutput(cmd), addRemote(cmd, registryTimeout)
+	out, remote, filter := addOutput(cmd), addRemote(cmd, registryTimeout), addTraceFilter(cmd)
+	filter.addSpan(cmd)
 	f := cmd.Flags()
-	f.StringVar(&since, "since", "", "not before: a time (2026-11-22T12:00:00Z) or how long ago (90s, 2h)")
-	f.StringVar(&until, "until", "", "before: a time or how long ago")
-	f.StringVar(&request.Tenant, "tenant", "", "of this tenant")
-	f.StringVar(&request.ServiceId, "service", "", "answered by, or in vain tried with, this service")
-	f.StringVar(&request.Status, "status", "", "ok, decided, refused, failed or canceled")
-	f.Int32Var(&request.PageSize, "limit", 50, "traces in the page, at most 1000")
-	f.StringVar(&request.PageToken, "page-token", "", "where the page before ended, as it said")
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"ok", "decided", "refused", "failed", "canceled"}, cobra.ShellCompDirectiveNoFileComp))
+	f.Int32Var(&filter.request.PageSize, "limit", 50, "traces in the page, at most 1000")
+	f.StringVar(&filter.request.PageToken, "page-token", "", "where the page before ended, as it said")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var err error
-		if request.Since, err = moment("--since", since, time.Now()); err != nil {
-			return err
-		}
-		if request.Until, err = moment("--until", until, time.Now()); err != nil {
+		request, err := filter.message(time.Now())
+		if err != nil {
 			return err
 		}
 		ctx, peer, err := remote.dial(cmd.Context())

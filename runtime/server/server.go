@@ -20,7 +20,9 @@
 //	err = s.Serve(ctx, listener) // until ctx ends
 //
 // Beside the services of caio.v1 it serves gRPC's reflection (v1, v1alpha) and health, and GET /health. These,
-// SystemService included, need no token: they tell the public schema, the version and whether the server serves.
+// SystemService included, need no token: they tell the public schema, the version and whether the server serves. GET
+// /audit/traces and /audit/violations, the same below /api/v1, are TraceService.List for whoever has only a browser or
+// curl: parameters are the request's fields by their names, the answer is its JSON, an error is a caio.v1.Error.
 package server
 
 import (
@@ -178,13 +180,19 @@ func (s *Server) build() (http.Handler, error) {
 	mount := func(path string, h http.Handler) { mux.Handle(path, understood(limited(h, limit, writer), writer)) }
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
-	mount(caiov1connect.NewTraceServiceHandler(&traces{log: s.opts.Traces}, gated...))
+	log := &traces{log: s.opts.Traces, draining: s.draining}
+	mount(caiov1connect.NewTraceServiceHandler(log, gated...))
 	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
+	views := &audit{traces: log, guard: guard, validator: validator, logger: s.opts.Logger}
+	for _, root := range []string{"/audit", "/api/v1/audit"} {
+		mux.Handle("GET "+root+"/traces", views.all())
+		mux.Handle("GET "+root+"/violations", views.violations())
+	}
 
 	// A reflection stream stays open as long as its client likes: the limit is on each of its messages, not on all.
 	reflector := grpcreflect.NewStaticReflector(append(serviceNames(), grpchealth.HealthV1ServiceName)...)

@@ -16,9 +16,10 @@ import (
 
 // traces serves caio.v1.TraceService.
 type traces struct {
-	caiov1connect.UnimplementedTraceServiceHandler // Watch, Bundle, Erase
+	caiov1connect.UnimplementedTraceServiceHandler // Bundle, Erase
 
-	log *trace.Log
+	log      *trace.Log
+	draining context.Context // ends when the shutdown begins
 }
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
@@ -44,16 +45,12 @@ func traceNotFound(id string) error {
 }
 
 func (t *traces) List(ctx context.Context, req *connect.Request[caiov1.TraceServiceListRequest]) (*connect.Response[caiov1.TraceServiceListResponse], error) {
-	tenant, ok := identity.TraceTenant(callerOf(ctx).principal, req.Msg.GetTenant())
+	query, ok := queryOf(ctx, req.Msg)
 	if !ok {
 		// As with Get: what a caller may not see is not there.
 		return connect.NewResponse(&caiov1.TraceServiceListResponse{}), nil
 	}
-	list, next, err := t.log.List(ctx, trace.Query{
-		Since: instant(req.Msg.GetSince()), Until: instant(req.Msg.GetUntil()),
-		Tenant: tenant, Service: req.Msg.GetServiceId(), Status: req.Msg.GetStatus(),
-		Limit: int(req.Msg.GetPageSize()), Token: req.Msg.GetPageToken(),
-	})
+	list, next, err := t.log.List(ctx, query)
 	if errors.Is(err, trace.ErrToken) {
 		return nil, foreignToken(stageTrace)
 	}
@@ -61,6 +58,18 @@ func (t *traces) List(ctx context.Context, req *connect.Request[caiov1.TraceServ
 		return nil, err
 	}
 	return connect.NewResponse(&caiov1.TraceServiceListResponse{Traces: list, NextPageToken: next}), nil
+}
+
+// queryOf is what m asks for, as far as the caller may see it; false: nothing of it.
+func queryOf(ctx context.Context, m *caiov1.TraceServiceListRequest) (trace.Query, bool) {
+	tenant, ok := identity.TraceTenant(callerOf(ctx).principal, m.GetTenant())
+	return trace.Query{
+		Since: instant(m.GetSince()), Until: instant(m.GetUntil()),
+		Tenant: tenant, Service: m.GetServiceId(), Status: m.GetStatus(),
+		RequestID: m.GetRequestId(), Rule: m.GetRule(), Violations: m.GetViolations(),
+		MinDurationMs: m.GetMinDurationMs(), MinCost: m.GetMinCost(),
+		Limit: int(m.GetPageSize()), Token: m.GetPageToken(),
+	}, ok
 }
 
 // foreignToken is the answer to a page token that this server did not give, or gave for another query.

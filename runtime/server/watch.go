@@ -13,10 +13,7 @@ import (
 )
 
 func (r *registry) Watch(ctx context.Context, _ *connect.Request[caiov1.WatchRequest], stream *connect.ServerStream[caiov1.WatchResponse]) error {
-	watch, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	// A watch has no end of its own, so a shutdown ends it: cleanly, as nothing is wrong with it.
-	release := context.AfterFunc(r.draining, func() { stop(errDraining) })
+	watch, release := untilDrain(ctx, r.draining)
 	defer release()
 	view := &view{principal: callerOf(ctx).principal, shown: map[string]*contract.Service{}}
 	err := r.engine.Watch(watch, func(change engine.Change) error {
@@ -30,11 +27,25 @@ func (r *registry) Watch(ctx context.Context, _ *connect.Request[caiov1.WatchReq
 		}
 		return stream.Send(response)
 	})
-	if errors.Is(context.Cause(watch), errDraining) {
+	if drained(watch) {
 		return nil
 	}
 	return err
 }
+
+// untilDrain returns the context of a call that has no end of its own, so that a shutdown ends it: cleanly, as nothing is
+// wrong with it, which drained tells. release it in the end.
+func untilDrain(ctx, draining context.Context) (watch context.Context, release func()) {
+	watch, stop := context.WithCancelCause(ctx)
+	unhang := context.AfterFunc(draining, func() { stop(errDraining) })
+	return watch, func() {
+		unhang()
+		stop(nil)
+	}
+}
+
+// drained tells whether a shutdown ended a context of untilDrain.
+func drained(watch context.Context) bool { return errors.Is(context.Cause(watch), errDraining) }
 
 // view is the registry as one caller may see it, while it changes. Used by one goroutine.
 type view struct {

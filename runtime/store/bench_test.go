@@ -19,12 +19,13 @@ import (
 
 // benchTrace returns a trace of about 4 KB, one of many tenants and services.
 func benchTrace(b *testing.B, i int64) *caiov1.Trace {
-	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
+	at := time.Unix(1_800_000_000+i/1000, i%1000*1e6)
+	id, err := trace.NewID(at, rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
 	t := &caiov1.Trace{
-		TraceId: id, Time: timestamppb.New(time.Unix(1_800_000_000+i/1000, i%1000*1e6)), Status: []string{"ok", "ok", "ok", "refused"}[i%4],
+		TraceId: id, Time: timestamppb.New(at), Status: []string{"ok", "ok", "ok", "refused"}[i%4],
 		ServiceId: fmt.Sprint("service-", i%50), Request: &caiov1.Request{Principal: &caiov1.Principal{Subject: "u1", Tenant: fmt.Sprint("tenant-", i%20)}},
 		Decision: &caiov1.Decision{},
 	}

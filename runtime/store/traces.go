@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -209,22 +208,18 @@ func (t *traces) Get(_ context.Context, traceID string) (*trace.Record, error) {
 	return nil, fmt.Errorf("trace %.40q: %w", traceID, trace.ErrNotFound)
 }
 
-// mayHold returns the days that may hold the trace of that id, the likeliest first: those in which requests arrived at
-// the time that it names, then, for ids that name none, the others.
+// mayHold returns the days that may hold the trace of that id, newest first: those in which requests arrived at the time
+// that it names, and those of which that is not known yet.
 func (t *traces) mayHold(traceID string) []*day {
 	t.mu.Lock()
 	days := slices.Clone(t.days)
 	t.mu.Unlock()
 	slices.Reverse(days)
 	at := trace.TimeOf(traceID)
-	likely := func(d *day) int {
-		if oldest, newest, known := d.bounds(); known && (at.Before(oldest.Truncate(time.Millisecond)) || at.After(newest)) {
-			return 1
-		}
-		return 0
-	}
-	slices.SortStableFunc(days, func(a, b *day) int { return cmp.Compare(likely(a), likely(b)) })
-	return days
+	return slices.DeleteFunc(days, func(d *day) bool {
+		oldest, newest, known := d.bounds()
+		return known && (at.After(newest) || at.Add(trace.MaxLag).Before(oldest))
+	})
 }
 
 func (t *traces) get(d *day, traceID string) (*trace.Record, error) {

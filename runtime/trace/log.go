@@ -63,6 +63,8 @@ type Log struct {
 	cosigning sync.Mutex            // held while a cosignature is kept
 	cosigned  atomic.Pointer[state] // the newest checkpoint that a witness signed; nil: none
 
+	watchers watchers
+
 	mu     sync.RWMutex // held for reading while sending to queue
 	closed bool         // guarded by mu; queue is closed when true
 }
@@ -94,6 +96,7 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
 	}
+	l.watchers.begin(edge.Size())
 	go l.sequence(edge)
 	return l, nil
 }

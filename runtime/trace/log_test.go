@@ -32,7 +32,7 @@ func TestMemoryIsAStorage(t *testing.T) {
 
 // newTrace returns a trace of the given second, with a new id.
 func newTrace(t testing.TB, second int64) *caiov1.Trace {
-	id, err := trace.NewID(time.Unix(1_800_000_000, 0), rand.Reader)
+	id, err := trace.NewID(time.Unix(second, 0), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,12 @@ type Query struct {
 	Status  string    // empty: no matter
 	Limit   int       // traces in the page, 1..MaxLimit; 0: DefaultLimit
 	Token   string    // the token that came with the page before; empty: the first page
+
+	RequestID     string  // the caller's own name for the request, at most MaxFound bytes matter; empty: no matter
+	Rule          string  // this rule refused a candidate or found a violation, at most MaxFound bytes matter; empty: no matter
+	Violations    bool    // only those in which a guarantee was broken
+	MinDurationMs float64 // took at least so long, in milliseconds; 0: no matter
+	MinCost       float64 // cost at least so much, in whatever currency; 0: no matter
 }
 
 // Get returns the trace with that id. Errors: ErrNotFound; ErrDamaged if it no longer has its hash. Safe for
@@ -127,15 +133,14 @@ func (l *Log) page(ctx context.Context, f Filter) (records []*Record, more bool,
 }
 
 func (q *Query) filter() (Filter, error) {
-	f := Filter{Since: q.Since, Until: q.Until, Tenant: q.Tenant, Service: q.Service, Status: q.Status, Limit: q.Limit}
+	f := q.selection()
+	f.Limit = q.Limit
 	if f.Limit == 0 {
 		f.Limit = DefaultLimit
 	}
 	if f.Limit < 1 || f.Limit > MaxLimit {
 		return f, fmt.Errorf("%w: a page of %d traces, it must be 1 to %d", ErrInvalid, q.Limit, MaxLimit)
 	}
-	// Storages count in nanoseconds of 64 bits; every trace lies within, so clamping changes no answer.
-	f.Since, f.Until = clamp(f.Since), clamp(f.Until)
 	if q.Token != "" {
 		p, err := q.position(q.Token)
 		if err != nil {
@@ -144,6 +149,15 @@ func (q *Query) filter() (Filter, error) {
 		f.Before = &p
 	}
 	return f, nil
+}
+
+// selection is what q selects, without pages.
+func (q *Query) selection() Filter {
+	return Filter{
+		// Storages count in nanoseconds of 64 bits; every trace lies within, so clamping changes no answer.
+		Since: clamp(q.Since), Until: clamp(q.Until), Tenant: q.Tenant, Service: q.Service, Status: q.Status,
+		RequestID: cut(q.RequestID), Rule: cut(q.Rule), Violations: q.Violations, MinDurationMs: q.MinDurationMs, MinCost: q.MinCost,
+	}
 }
 
 func clamp(t time.Time) time.Time {
@@ -190,7 +204,10 @@ func (q *Query) position(token string) (Position, error) {
 func (q *Query) check(body []byte) []byte {
 	h := sha256.New()
 	h.Write(body)
-	for _, s := range []string{stamp(q.Since), stamp(q.Until), q.Tenant, q.Service, q.Status} {
+	for _, s := range []string{
+		stamp(q.Since), stamp(q.Until), q.Tenant, q.Service, q.Status, q.RequestID, q.Rule,
+		strconv.FormatBool(q.Violations), number(q.MinDurationMs), number(q.MinCost),
+	} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return h.Sum(nil)[:tokenSize-tokenBody]
@@ -202,3 +219,5 @@ func stamp(t time.Time) string {
 	}
 	return strconv.FormatInt(t.Unix(), 10) + "." + strconv.Itoa(t.Nanosecond())
 }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

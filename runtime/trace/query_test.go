@@ -128,6 +128,8 @@ func TestATokenServesNoOtherQueryAndNoForger(t *testing.T) {
 	for name, other := range map[string]trace.Query{
 		"another tenant": {Tenant: "globex"}, "every tenant": {}, "another status": {Tenant: "acme", Status: "ok"},
 		"another service": {Tenant: "acme", Service: "fast"}, "another time": {Tenant: "acme", Since: time.Unix(1, 0)},
+		"a request": {Tenant: "acme", RequestID: "r"}, "a rule": {Tenant: "acme", Rule: "r"}, "violations": {Tenant: "acme", Violations: true},
+		"slow ones": {Tenant: "acme", MinDurationMs: 1}, "dear ones": {Tenant: "acme", MinCost: 1},
 	} {
 		other.Token = token
 		if _, _, err := l.List(t.Context(), other); !errors.Is(err, trace.ErrToken) {

@@ -22,7 +22,10 @@ import (
 const (
 	MaxRaw      = 16 << 20 // bytes, serialized
 	MaxServices = 256      // distinct services that answered or were tried
-	maxName     = 1024     // bytes of a tenant or a service id, so that index keys stay small
+	// MaxLag is how much later than its id says a request may have arrived: a workflow names the traces of its steps
+	// before it begins them.
+	MaxLag  = 24 * time.Hour
+	maxName = 1024 // bytes of a tenant or a service id, so that index keys stay small
 )
 
 // A Record is a trace as storages keep it: the bytes, and beside them all that is searched for, so that a storage
@@ -36,6 +39,12 @@ type Record struct {
 	Time     time.Time
 	Hash     [sha256.Size]byte // of Raw
 	Raw      []byte            // the serialized caiov1.Trace
+
+	RequestID  string   // the caller's own name for the request, at most MaxFound bytes of it; empty: none
+	Rules      []string // that refused a candidate or found a violation; sorted, distinct, at most MaxRules, each at most MaxFound bytes
+	Violation  bool     // a guarantee was broken, whatever the reaction was
+	DurationMs float64  // as in caiov1.Trace
+	Cost       float64  // of all attempts: their sum, of several currencies the largest sum; 0: unknown
 }
 
 // A Position is where a record stands in a listing: listings are ordered by time, then by sequence.
@@ -72,6 +81,9 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 	if !validTime(t.Time.AsTime()) {
 		return Record{}, fmt.Errorf("%w: trace %s: time: %s lies outside 1678..2262", ErrInvalid, t.TraceId, t.Time.AsTime())
 	}
+	if named, lag := TimeOf(t.TraceId), t.Time.AsTime(); lag.Before(named) || lag.Sub(named) > MaxLag {
+		return Record{}, fmt.Errorf("%w: trace %s: its id was made for %s, its request arrived at %s", ErrInvalid, t.TraceId, named, t.Time.AsTime())
+	}
 	if t.GetStatus() == "" || len(t.Status) > maxName {
 		return Record{}, fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)
 	}
@@ -91,10 +103,14 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 	if len(raw) > MaxRaw {
 		return Record{}, fmt.Errorf("%w: trace %s has %d bytes, at most %d are allowed", ErrInvalid, t.TraceId, len(raw), MaxRaw)
 	}
-	return Record{
+	r := Record{
 		TraceID: t.TraceId, Tenant: tenant, Services: services, Status: t.Status,
 		Time: t.Time.AsTime(), Hash: sha256.Sum256(raw), Raw: raw,
-	}, nil
+	}
+	if err := r.describe(t, raw); err != nil {
+		return Record{}, fmt.Errorf("%w: trace %s: read its decision: %v", ErrInvalid, t.TraceId, err)
+	}
+	return r, nil
 }
 
 // servicesOf returns the services that answered or were tried, sorted and distinct.

@@ -22,6 +22,7 @@ type sequencer struct {
 // sequence is the sequencer: the only goroutine that numbers and writes. It ends when the queue is closed and empty.
 func (l *Log) sequence(edge tree.Edge) {
 	defer close(l.done)
+	defer l.watchers.close()
 	s := sequencer{Log: l, edge: edge, timer: time.NewTimer(linger), group: make([]entry, 0, maxGroup)}
 	defer s.timer.Stop()
 	for {
@@ -185,6 +186,7 @@ func (s *sequencer) append(group []entry) error {
 	case err == nil:
 		s.edge = edge
 		s.state.Store(&state{head, g.Checkpoint})
+		s.watchers.announce(g.Records)
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrExists), errors.Is(err, ErrRefused):
 	default:
 		// The group may be on disk, partly or wholly. Giving its numbers again would put two traces in one place,

@@ -29,7 +29,7 @@ type Storage interface {
 	// log never calls it twice at the same time.
 	Append(ctx context.Context, g *Group) error
 
-	// Get returns the record with that trace id; ErrNotFound, or ErrErased if its body was removed. Safe for concurrent
+	// Get returns the record with that trace id, which NewID made of its time; ErrNotFound, or ErrErased if its body was removed. Safe for concurrent
 	// use, also with Append.
 	Get(ctx context.Context, traceID string) (*Record, error)
 
@@ -75,6 +75,12 @@ type Filter struct {
 	Status  string    // empty: no matter
 	Before  *Position // older than this; nil: no matter
 	Limit   int       // at least 1
+
+	RequestID     string  // at most MaxFound bytes; empty: no matter
+	Rule          string  // one of Record.Rules, at most MaxFound bytes; empty: no matter
+	Violations    bool    // only records with a violation
+	MinDurationMs float64 // not less; 0: no matter
+	MinCost       float64 // not less; 0: no matter
 }
 
 // Selects tells whether f selects r; Limit has no part in it.
@@ -84,5 +90,10 @@ func (f *Filter) Selects(r *Record) bool {
 		(f.Tenant == "" || r.Tenant == f.Tenant) &&
 		(f.Service == "" || slices.Contains(r.Services, f.Service)) &&
 		(f.Status == "" || r.Status == f.Status) &&
-		(f.Before == nil || r.Position().Compare(*f.Before) < 0)
+		(f.Before == nil || r.Position().Compare(*f.Before) < 0) &&
+		(f.RequestID == "" || r.RequestID == f.RequestID) &&
+		(f.Rule == "" || slices.Contains(r.Rules, f.Rule)) &&
+		(!f.Violations || r.Violation) &&
+		(f.MinDurationMs == 0 || r.DurationMs >= f.MinDurationMs) &&
+		(f.MinCost == 0 || r.Cost >= f.MinCost)
 }

@@ -10,7 +10,6 @@ import (
 	crand "crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -55,6 +54,8 @@ func Storage(t *testing.T, open func(t *testing.T) trace.Storage) {
 	})
 	t.Run("entries and tiles are those of the records", func(t *testing.T) { entries(t, open(t)) })
 	t.Run("a listing is what the filter selects, in order", func(t *testing.T) { listing(t, open(t)) })
+	t.Run("what is found by comes back", func(t *testing.T) { foundBy(t, open(t)) })
+	t.Run("each filter finds what it names, alone and with the others", func(t *testing.T) { filters(t, open(t)) })
 	t.Run("pages join to the whole listing", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("names that contain one another are kept apart", func(t *testing.T) { names(t, open(t)) })
 	t.Run("a group with a known id is refused whole", func(t *testing.T) { duplicates(t, open(t)) })
@@ -101,15 +102,27 @@ func Records(first uint64, n int) []trace.Record {
 		records[i] = trace.Record{
 			Sequence: seq, TraceID: ID(seq), Tenant: []string{"", "acme", "globex"}[rng.IntN(3)], Services: services,
 			Status: []string{"ok", "refused", "failed"}[rng.IntN(3)],
-			Time:   time.Unix(1_800_000_000, 0).Add(time.Duration(seq)*time.Second - time.Duration(rng.IntN(20))*time.Second).UTC(),
+			Time:   timeOf(seq),
 			Hash:   sha256.Sum256(raw), Raw: raw,
 		}
+		find(&records[i], rng)
 	}
 	return records
 }
 
 // ID returns the trace id of the record with that sequence.
-func ID(seq uint64) string { return fmt.Sprintf("%032x", seq*0x9e3779b97f4a7c15+1) }
+func ID(seq uint64) string {
+	id, err := trace.NewID(timeOf(seq), rand.NewChaCha8([32]byte{byte(seq), byte(seq >> 8), byte(seq >> 16), byte(seq >> 24)}))
+	if err != nil {
+		panic(err) // it never runs out
+	}
+	return id
+}
+
+func timeOf(seq uint64) time.Time {
+	late := rand.New(rand.NewPCG(seq, 8)).IntN(20)
+	return time.Unix(1_800_000_000, 0).Add(time.Duration(seq)*time.Second - time.Duration(late)*time.Second).UTC()
+}
 
 func listing(t *testing.T, s trace.Storage) {
 	all := Records(0, 400)

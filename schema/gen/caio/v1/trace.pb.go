@@ -1482,13 +1482,15 @@ type TraceServiceListRequest struct {
 	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// With this request.context.request_id. Empty: no matter.
 	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// In which this rule refused a candidate or found a violation, by its id. Empty: no matter.
+	// In which this rule refused a candidate or found a violation, by Reason.rule: "SEC-0003", "request.budget". Ids that
+	// agree in their first 256 bytes are one. Of a trace with more than 256 rules, those count that found a violation, then
+	// those that come first in the decision. Empty: no matter.
 	Rule string `protobuf:"bytes,9,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Only those in which a guarantee was broken.
+	// Only those in which a guarantee was broken, whatever the reaction was.
 	Violations bool `protobuf:"varint,10,opt,name=violations,proto3" json:"violations,omitempty"`
 	// That took at least so long, in milliseconds. 0: no matter.
 	MinDurationMs float64 `protobuf:"fixed64,11,opt,name=min_duration_ms,json=minDurationMs,proto3" json:"min_duration_ms,omitempty"`
-	// That cost at least so much, in whatever currency it was. 0: no matter.
+	// Whose attempts cost at least so much together, in whatever currency; of several, the dearest counts. 0: no matter.
 	MinCost       float64 `protobuf:"fixed64,12,opt,name=min_cost,json=minCost,proto3" json:"min_cost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
