@@ -29,7 +29,7 @@ func (s *Snapshot) Decide(ctx context.Context, past Past, req *caiov1.Request, s
 	if err := unrecorded(req); err != nil {
 		return nil, err
 	}
-	q, err := s.ask(complete(req, time.Time{}), nil)
+	q, err := s.ask(complete(req, time.Time{}), nil, false)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/smarthausgroup/caio/runtime/gateway"
+	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -96,6 +97,8 @@ type walk struct {
 	trace    *caiov1.Trace
 	salt     [16]byte         // the trace's
 	until    trace.Durability // what its caller waits for; empty: no trace is kept
+	keep     policy.Kept      // what the trace keeps of the payloads
+	result   []byte           // serialized; nil: there is none, or it is not kept
 	decision *Decision        // nil until there is one
 }
 
@@ -138,12 +141,13 @@ func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*wal
 		return nil, fail("INTERNAL", "request", "name the trace", err)
 	}
 	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Salt: w.salt[:]}
+	w.keep = e.kept(s, req.GetPrincipal().GetTenant())
 	return w, w.ask(req)
 }
 
 // ask makes req, which is complete, what w is about.
 func (w *walk) ask(req *caiov1.Request) (err error) {
-	if w.asked, err = w.snapshot.ask(req, w.salt[:]); err != nil {
+	if w.asked, err = w.snapshot.ask(req, w.salt[:], w.keep.Intent); err != nil {
 		return err
 	}
 	w.trace.ProtoReflect().SetUnknown(w.asked.framed)
@@ -165,6 +169,7 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
 	if w.until != "" {
+		w.keepPayloads()
 		// The caller may have left; what happened is recorded nevertheless.
 		if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, w.until); err != nil {
 			return unrecordable(err)
@@ -284,11 +289,14 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 		}
 	}
 	if reaction == "accept" {
-		raw, err := deterministic.MarshalAppend(slices.Clone(w.salt[:]), outcome.Result)
+		salted, err := deterministic.MarshalAppend(slices.Clone(w.salt[:]), outcome.Result)
 		if err != nil {
 			return nil, false, failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
 		}
-		w.trace.ResultDigest = schema.Digest(raw)
+		w.trace.ResultDigest = schema.Digest(salted)
+		if w.keep.Result {
+			w.result = salted[len(w.salt):]
+		}
 		return outcome.Result, false, nil
 	}
 	a.Outcome = "violation"

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/smarthausgroup/caio/schema"
@@ -16,6 +18,7 @@ type question struct {
 	*caiov1.Request        // complete, with its body
 	effort          effort // what its intent asks of whoever executes it
 	digest          string // sha256 of the recorded form
+	intent          []byte // what the payload's digest is of, without the salt; nil: it is not kept
 	framed          []byte // the recorded form as field request of a Trace; nil: nothing is recorded
 }
 
@@ -23,8 +26,8 @@ type question struct {
 const requestOfTrace = 5
 
 // ask returns the question of a request that is complete. salt stands before the intent in what the payload's digest is
-// of: the trace's, or none where there is no trace.
-func (s *Snapshot) ask(req *caiov1.Request, salt []byte) (*question, error) {
+// of: the trace's, or none where there is no trace. keep: the trace keeps the intent.
+func (s *Snapshot) ask(req *caiov1.Request, salt []byte, keep bool) (*question, error) {
 	m := s.shared.memory.Get().(*memory)
 	defer func() {
 		m.forget()
@@ -38,6 +41,9 @@ func (s *Snapshot) ask(req *caiov1.Request, salt []byte) (*question, error) {
 			return nil, unreadable(err)
 		}
 		payload = &caiov1.Payload{Size: int64(w.Len()), Body: bodyName(intent), MaxTokens: maxTokens(intent)}
+		if keep {
+			q.intent = append([]byte{}, w.Bytes()...)
+		}
 		w.Raw(salt)
 		payload.Digest = schema.Digest(w.Bytes())
 		w.Reset()
@@ -52,14 +58,19 @@ func (s *Snapshot) ask(req *caiov1.Request, salt []byte) (*question, error) {
 	return q, nil
 }
 
-// askAgain returns the question that a recorded request was, without the body that was not recorded. digest is what the
-// decision about it named it by. Releases that recorded no payload counted what is left of the intent.
-func askAgain(recorded *caiov1.Request, digest string) *question {
+// askAgain returns the question that a recorded request was, digest being what it is named by. intent is the one that was
+// kept beside it; nil: none was, and the body is not there. Releases that recorded no payload counted what is left of it.
+func askAgain(recorded *caiov1.Request, intent *caiov1.Intent, digest string) *question {
 	payload := recorded.GetPayload()
 	if intent := recorded.GetIntent(); payload == nil && intent != nil {
 		payload = &caiov1.Payload{Size: int64(proto.Size(intent)), Body: bodyName(intent), MaxTokens: maxTokens(intent)}
 	}
-	return &question{Request: recalled(recorded), effort: newEffort(payload), digest: digest}
+	// Completed, it is as it was, unless a stranger made it.
+	q := &question{Request: complete(recalled(recorded), time.Time{}), effort: newEffort(payload), digest: digest}
+	if intent != nil {
+		q.Request.Intent = intent
+	}
+	return q
 }
 
 // recalled returns a recorded request as policies see it: without the payload, of which what may be known of the body

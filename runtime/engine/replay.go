@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -167,10 +166,10 @@ func (r *Replayer) inputs(c *replayCase) []Mismatch {
 type replayCase struct {
 	trace    *caiov1.Trace
 	decision *caiov1.Decision
-	recorded []byte // the bytes of the request
-	decided  []byte // the bytes of the decision
-	intent   []byte // the bytes of the intent that was kept; nil: none was
-	body     *caiov1.Intent
+	recorded []byte         // the bytes of the request
+	decided  []byte         // the bytes of the decision
+	intent   []byte         // the bytes of the intent that was kept; nil: none was
+	body     *caiov1.Intent // what intent holds, once it was found to be what was asked
 }
 
 func openCase(raw []byte) (*replayCase, error) {
@@ -204,12 +203,6 @@ func openCase(raw []byte) (*replayCase, error) {
 	return c, nil
 }
 
-// The fields of a Trace and a Kept that hold what was kept of the payload.
-const (
-	keptOfTrace  = 14
-	intentOfKept = 1
-)
-
 // only returns the content of the field of that number in raw, which is a message. Given twice it would be merged, and no
 // longer be the bytes that a digest is of.
 func only(raw []byte, number protowire.Number) (content []byte, err error) {
@@ -238,17 +231,14 @@ func only(raw []byte, number protowire.Number) (content []byte, err error) {
 // question returns what was asked, with the body where it was kept and is what it was; fault: it is not.
 func (c *replayCase) question() (q *question, fault *Mismatch) {
 	recorded := c.trace.GetRequest()
-	q = askAgain(recorded, schema.Digest(c.recorded))
-	q.Request = complete(q.Request, time.Time{}) // as it is, unless a stranger made it
-	if c.intent == nil {
-		return q, nil
+	if c.intent != nil {
+		if found := schema.Digest(slices.Concat(c.trace.GetSalt(), c.intent)); found != recorded.GetPayload().GetDigest() {
+			fault = &Mismatch{"payload", recorded.GetPayload().GetDigest(), found}
+		} else {
+			c.body = c.trace.GetKept().GetIntent()
+		}
 	}
-	if found := schema.Digest(slices.Concat(c.trace.GetSalt(), c.intent)); found != recorded.GetPayload().GetDigest() {
-		return q, &Mismatch{"payload", recorded.GetPayload().GetDigest(), found}
-	}
-	c.body = c.trace.GetKept().GetIntent()
-	q.Request.Intent = c.body
-	return q, nil
+	return askAgain(recorded, c.body, schema.Digest(c.recorded)), fault
 }
 
 // withoutBody tells whether the intent had a body that the trace does not hold.

@@ -169,7 +169,7 @@ func errorText(err error) string {
 	return cut("this rule cannot be evaluated, which refuses: "+message, maxMessage)
 }
 
-// readsIntent tells whether r, or a helper that it reaches, reads something of the intent's body, which no trace keeps.
+// readsIntent tells whether r, or a helper that it reaches, reads something of the intent's body that a trace need not keep.
 func (s *Set) readsIntent(r *ast.Rule) bool {
 	seen := map[*ast.Rule]bool{r: true}
 	for queue := []*ast.Rule{r}; len(queue) > 0; queue = queue[1:] {

@@ -113,6 +113,9 @@ func (s *Set) finish() error {
 	if s.check, err = newJudgement(s.compiler, s.where, KindGuarantee); err != nil {
 		return err
 	}
+	if s.keep.query, err = newKeepQuery(s.compiler); err != nil {
+		return err
+	}
 	s.warnings = lint(s.compiler, s.where).sorted()
 	return nil
 }

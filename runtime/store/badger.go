@@ -15,7 +15,7 @@ import (
 // resident, too, but is page cache), and no slower than Badger's own for groups of traces, because bodies go to the
 // value log and never through a compaction.
 func (s *Store) badgerOptions(dir string) badger.Options {
-	return badger.DefaultOptions(dir).
+	o := badger.DefaultOptions(dir).
 		WithSyncWrites(true). // Sync() after the fact can miss a memtable that was rotated meanwhile
 		WithMemTableSize(8 << 20).
 		WithNumMemtables(2).
@@ -30,6 +30,10 @@ func (s *Store) badgerOptions(dir string) badger.Options {
 		WithDetectConflicts(false). // one transaction writes at a time: Store.writing
 		WithMetricsEnabled(false).
 		WithLogger(badgerLogger{s.logger})
+	if len(s.key) > 0 {
+		o = o.WithEncryptionKey(derive(s.key, "badger"))
+	}
+	return o
 }
 
 func openBadger(o badger.Options) (db *badger.DB, err error) {

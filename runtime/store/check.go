@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/aes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,10 +56,23 @@ func checkNamed(o badger.Options) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s: %w", trace.ErrDamaged, badger.ManifestFilename, err)
 	}
+	keys, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{
+		Dir: o.Dir, ReadOnly: true, EncryptionKey: o.EncryptionKey, EncryptionKeyRotationDuration: o.EncryptionKeyRotationDuration,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s: %w", trace.ErrDamaged, badger.KeyRegistryFileName, err)
+	}
+	defer keys.Close()
 	for id, t := range m.Tables {
 		err := errors.New("it is compressed")
 		if t.Compression == options.None {
-			err = guard(func() error { return checkTable(table.NewFilename(id, o.Dir)) })
+			err = guard(func() error {
+				key, err := keys.DataKey(t.KeyID)
+				if err != nil {
+					return err
+				}
+				return checkTable(table.NewFilename(id, o.Dir), key.GetData())
+			})
 		}
 		if err != nil {
 			return 0, fmt.Errorf("%w: table %06d.sst: %w", trace.ErrDamaged, id, err)
@@ -69,8 +83,9 @@ func checkNamed(o badger.Options) (int, error) {
 
 // checkTable verifies index and blocks of a table. A table is: blocks; index (badger/fb), index size, checksum
 // (badgerpb4.Checksum), checksum size. A block is: entries and their offsets; checksum; checksum size. Sizes have four
-// bytes, big-endian. See Badger's table/builder.go.
-func checkTable(name string) error {
+// bytes, big-endian. Of an encrypted table index and blocks are encrypted each by itself, the index's checksum is of what
+// is encrypted, a block's a part of it. See Badger's table/builder.go.
+func checkTable(name string, key []byte) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -92,6 +107,9 @@ func checkTable(name string) error {
 	if err := verify(raw, sum); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
+	if raw, err = decrypt(raw, key); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
 	index, at, block := fb.GetRootAsTableIndex(raw, 0), new(fb.BlockOffset), []byte(nil)
 	for i := range index.OffsetsLength() {
 		if !index.Offsets(at, i) {
@@ -101,7 +119,11 @@ func checkTable(name string) error {
 		if _, err := f.ReadAt(block, int64(at.Offset())); err != nil {
 			return fmt.Errorf("block %d: %w", i, err)
 		}
-		sum, rest, err := lastSized(block)
+		plain, err := decrypt(block, key)
+		if err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+		sum, rest, err := lastSized(plain)
 		if err != nil {
 			return fmt.Errorf("block %d: %w", i, err)
 		}
@@ -110,6 +132,18 @@ func checkTable(name string) error {
 		}
 	}
 	return nil
+}
+
+// decrypt returns what b, AES in counter mode with its initial vector at the end, is the cipher of; b itself without a key.
+func decrypt(b, key []byte) ([]byte, error) {
+	if len(key) == 0 {
+		return b, nil
+	}
+	if len(b) < aes.BlockSize {
+		return nil, io.ErrUnexpectedEOF
+	}
+	at := len(b) - aes.BlockSize
+	return y.XORBlockAllocate(b[:at], key, b[at:])
 }
 
 // sizedBefore reads the bytes that end, with their size after them, before end; it returns where they begin.

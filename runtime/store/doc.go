@@ -63,8 +63,11 @@
 //	U status     time seq         ... with a status
 //	B tenant service time seq
 //	C tenant status  time seq
+//	Q request id     time seq
+//	R rule           time seq     that refused a candidate or found a violation
+//	X            time seq         in which a guarantee was broken
 //
 // Indexes are ordered by the time the request arrived, not by sequence: a request may take a minute and be numbered
 // after later ones, and a range of times must be exact. For the same reason days overlap, and a listing joins them. A trace without tenant has no A, B, C rows, because a filter
-// without tenant means every tenant. A filter that no index holds alone is the intersection of two.
+// without tenant means every tenant. A filter that no index holds alone is the intersection of several.
 package store

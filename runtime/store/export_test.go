@@ -35,7 +35,7 @@ var (
 // DecodePlace reads where a trace lies, and writes that again.
 func DecodePlace(b []byte) ([]byte, error) {
 	p, err := decodePlace(b)
-	return appendPlace(nil, p.Location, nil), err
+	return p.encode(), err
 }
 
 // SetDay makes the days pass: today is what it is called from now on.

@@ -35,7 +35,7 @@ func FuzzDecodeRecord(f *testing.F) {
 }
 
 func FuzzDecodePlace(f *testing.F) {
-	f.Add([]byte{3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 7, 1, 2, 3, 4})
+	f.Add([]byte{3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 7, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2})
 	f.Add([]byte{3, 0})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -69,9 +70,10 @@ func (d *day) put(records []trace.Record, at []journal.Location) error {
 		}
 		return err
 	}
+	keys := make([]byte, 0, len(records)*512) // one piece of memory for all keys; it must not be used again before the commit
 	for i := range records {
 		r := &records[i]
-		if err := set(traceKey(r.Sequence), appendPlace(nil, at[i], r)); err != nil {
+		if err := set(traceKey(r.Sequence), place{at[i], r.DurationMs, r.Cost}.encode()); err != nil {
 			return err
 		}
 		if r.TraceID == "" {
@@ -80,10 +82,9 @@ func (d *day) put(records []trace.Record, at []journal.Location) error {
 		if err := set(idKey(r.TraceID), binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
 			return err
 		}
-		for _, key := range indexKeys(r) {
-			if err := set(key, nil); err != nil {
-				return err
-			}
+		var err error
+		if keys, err = eachIndexKey(keys, r, func(key []byte) error { return set(key, nil) }); err != nil {
+			return err
 		}
 	}
 	next := records[len(records)-1].Sequence + 1
@@ -137,15 +138,20 @@ func (d *day) load(seq uint64) (r *trace.Record, err error) {
 	return r, err
 }
 
-// A place is where a trace lies, and what of it is compared without reading it: version 3 (one byte), the location.
+// A place is where a trace lies, and what of it is compared without reading it: version 3 (one byte), the location,
+// duration and cost (each a float64 in eight bytes, big-endian).
 type place struct {
 	journal.Location
+	durationMs, cost float64
 }
 
 const placeVersion = 3
 
-func appendPlace(b []byte, at journal.Location, _ *trace.Record) []byte {
-	return at.Append(append(b, placeVersion))
+func (p place) encode() []byte {
+	b := append(make([]byte, 0, 1+journal.LocationSize+8+8), placeVersion)
+	b = p.Append(b)
+	b = binary.BigEndian.AppendUint64(b, math.Float64bits(p.durationMs))
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(p.cost))
 }
 
 func decodePlace(b []byte) (p place, err error) {
@@ -156,7 +162,13 @@ func decodePlace(b []byte) (p place, err error) {
 	if at := d.take(journal.LocationSize); d.err == nil {
 		p.Location, d.err = journal.DecodeLocation(at)
 	}
+	p.durationMs, p.cost = math.Float64frombits(d.uint64()), math.Float64frombits(d.uint64())
 	return p, d.end()
+}
+
+// selects tells whether f selects by duration and cost.
+func (p place) selects(f *trace.Filter) bool {
+	return (f.MinDurationMs == 0 || p.durationMs >= f.MinDurationMs) && (f.MinCost == 0 || p.cost >= f.MinCost)
 }
 
 func (d *day) place(txn *badger.Txn, seq uint64) (place, error) {

@@ -25,6 +25,9 @@ const (
 	kindStatus        = 'U'
 	kindTenantService = 'B'
 	kindTenantStatus  = 'C'
+	kindRequest       = 'Q'
+	kindRule          = 'R'
+	kindViolation     = 'X'
 )
 
 // positionSize is the length of the time and sequence that end every index key.
@@ -41,7 +44,10 @@ func traceKey(seq uint64) []byte {
 
 // indexPrefix returns the part of an index key before time and sequence.
 func indexPrefix(kind byte, names ...string) []byte {
-	key := make([]byte, 0, 96)
+	return appendPrefix(make([]byte, 0, 96), kind, names...)
+}
+
+func appendPrefix(key []byte, kind byte, names ...string) []byte {
 	key = append(key, kind)
 	for _, name := range names {
 		key = binary.BigEndian.AppendUint16(key, uint16(len(name)))
@@ -67,11 +73,16 @@ func sequence(p [positionSize]byte) uint64 { return binary.BigEndian.Uint64(p[8:
 func flip(t time.Time) uint64      { return uint64(t.UnixNano()) ^ 1<<63 }
 func unflip(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
 
-// indexKeys returns the keys under which r is found, in a listing.
-func indexKeys(r *trace.Record) [][]byte {
-	keys := make([][]byte, 0, 8)
+// eachIndexKey calls f with the keys under which r is found, in a listing. They are appended to buf, which is returned.
+func eachIndexKey(buf []byte, r *trace.Record, f func(key []byte) error) ([]byte, error) {
+	var err error
 	add := func(kind byte, names ...string) {
-		keys = append(keys, appendPosition(indexPrefix(kind, names...), r.Position()))
+		if err != nil {
+			return
+		}
+		from := len(buf)
+		buf = appendPosition(appendPrefix(buf, kind, names...), r.Position())
+		err = f(buf[from:len(buf):len(buf)])
 	}
 	add(kindTime)
 	add(kindStatus, r.Status)
@@ -85,26 +96,53 @@ func indexKeys(r *trace.Record) [][]byte {
 			add(kindTenantService, r.Tenant, service)
 		}
 	}
-	return keys
+	if r.RequestID != "" {
+		add(kindRequest, r.RequestID)
+	}
+	for _, rule := range r.Rules {
+		add(kindRule, rule)
+	}
+	if r.Violation {
+		add(kindViolation)
+	}
+	return buf, err
 }
 
-// indexesFor returns the prefixes of the indexes whose intersection holds what f's names select: one or two.
+// indexesFor returns the prefixes of the indexes whose intersection holds what f's names select. What f says of duration
+// and cost stands beside the place of a trace.
 func indexesFor(f *trace.Filter) [][]byte {
-	switch tenant, service, status := f.Tenant, f.Service, f.Status; {
-	case tenant != "" && service != "" && status != "":
-		return [][]byte{indexPrefix(kindTenantService, tenant, service), indexPrefix(kindTenantStatus, tenant, status)}
-	case tenant != "" && service != "":
-		return [][]byte{indexPrefix(kindTenantService, tenant, service)}
-	case tenant != "" && status != "":
-		return [][]byte{indexPrefix(kindTenantStatus, tenant, status)}
-	case tenant != "":
-		return [][]byte{indexPrefix(kindTenant, tenant)}
-	case service != "" && status != "":
-		return [][]byte{indexPrefix(kindOfService, service), indexPrefix(kindStatus, status)}
-	case service != "":
-		return [][]byte{indexPrefix(kindOfService, service)}
-	case status != "":
-		return [][]byte{indexPrefix(kindStatus, status)}
+	var in [][]byte
+	add := func(kind byte, names ...string) { in = append(in, indexPrefix(kind, names...)) }
+	switch {
+	case f.Tenant != "":
+		if f.Service != "" {
+			add(kindTenantService, f.Tenant, f.Service)
+		}
+		if f.Status != "" {
+			add(kindTenantStatus, f.Tenant, f.Status)
+		}
+		if len(in) == 0 {
+			add(kindTenant, f.Tenant)
+		}
+	default:
+		if f.Service != "" {
+			add(kindOfService, f.Service)
+		}
+		if f.Status != "" {
+			add(kindStatus, f.Status)
+		}
 	}
-	return [][]byte{indexPrefix(kindTime)}
+	if f.RequestID != "" {
+		add(kindRequest, f.RequestID)
+	}
+	if f.Rule != "" {
+		add(kindRule, f.Rule)
+	}
+	if f.Violations {
+		add(kindViolation)
+	}
+	if len(in) == 0 {
+		add(kindTime)
+	}
+	return in
 }

@@ -114,7 +114,7 @@ func (l *listing) next() (*trace.Record, error) {
 		if cerr := l.ctx.Err(); cerr != nil {
 			return nil, cerr
 		}
-		if err == nil {
+		if err == nil && r != nil {
 			return r, nil
 		}
 	}
@@ -152,10 +152,11 @@ func (c *cursor) seek(l *listing, at [positionSize]byte) (ok bool) {
 	return ok && bytes.Compare(c.at[:], l.oldest[:]) >= 0
 }
 
+// load returns the record at which c stands, nil if f does not select it by what only its place tells.
 func (c *cursor) load(f *trace.Filter) (*trace.Record, error) {
 	seq := sequence(c.at)
 	p, err := c.d.place(c.txn, seq)
-	if err != nil {
+	if err != nil || !p.selects(f) {
 		return nil, err
 	}
 	body, err := c.d.t.journal.Read(p.Location)

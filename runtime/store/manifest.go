@@ -30,6 +30,7 @@ type manifest struct {
 	Format int    `json:"format"`
 	ID     string `json:"id"`
 	State  string `json:"state"`
+	Sealed string `json:"sealed,omitempty"` // the mark of the key; empty: not encrypted
 }
 
 // readManifest returns nil for a directory in which a store may be made.
@@ -71,11 +72,22 @@ func vacant(dir string) error {
 	return nil
 }
 
-func newManifest(dir string) (*manifest, error) {
+func newManifest(dir, sealed string) (*manifest, error) {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
-	m := &manifest{Format: formatVersion, ID: hex.EncodeToString(id[:]), State: stateNew}
+	m := &manifest{Format: formatVersion, ID: hex.EncodeToString(id[:]), State: stateNew, Sealed: sealed}
 	return m, m.write(dir)
+}
+
+// sealedError says what is wrong with key.
+func (m *manifest) sealedError(key []byte) error {
+	switch {
+	case m.Sealed == "":
+		return fmt.Errorf("%w: it is not encrypted; open it without a key, and back it up and restore it with one to encrypt it", ErrSealed)
+	case len(key) == 0:
+		return fmt.Errorf("%w: it is encrypted; give the key with which it was made", ErrSealed)
+	}
+	return fmt.Errorf("%w: it was encrypted with another one", ErrSealed)
 }
 
 // write replaces the manifest. After a crash there is the old one or the new one.

@@ -5,14 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
 // A stored trace is: version 1 (one byte); sequence and time (eight bytes each, as in keys); sha256 of the body (32
 // bytes); trace id, tenant, status (each its length as uvarint, and its bytes); number of services (uvarint) and each
-// service; the body, to the end. It lies in a file of traces, and where there is none (in memory, and in what releases
-// before there were such files wrote) under its key itself.
+// service; request id; number of rules and each rule; 1 if a guarantee was broken, else 0 (one byte); duration and cost (each
+// a float64 in eight bytes); the body, to the end.
 const recordVersion = 1
 
 func appendRecord(b []byte, r *trace.Record) []byte {
@@ -23,10 +24,15 @@ func appendRecord(b []byte, r *trace.Record) []byte {
 	b = appendString(b, r.TraceID)
 	b = appendString(b, r.Tenant)
 	b = appendString(b, r.Status)
-	b = binary.AppendUvarint(b, uint64(len(r.Services)))
-	for _, s := range r.Services {
-		b = appendString(b, s)
+	b = appendStrings(b, r.Services)
+	b = appendString(b, r.RequestID)
+	b = appendStrings(b, r.Rules)
+	b = append(b, 0)
+	if r.Violation {
+		b[len(b)-1] = 1
 	}
+	b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.DurationMs))
+	b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Cost))
 	return append(b, r.Raw...)
 }
 
@@ -39,16 +45,11 @@ func decodeRecord(b []byte) (*trace.Record, error) {
 	r := &trace.Record{Sequence: d.uint64(), Time: unflip(d.uint64())}
 	copy(r.Hash[:], d.take(len(r.Hash)))
 	r.TraceID, r.Tenant, r.Status = d.string(), d.string(), d.string()
-	n := d.uvarint()
-	if n > trace.MaxServices {
-		d.fail()
-	}
-	for range n {
-		if d.err != nil {
-			break
-		}
-		r.Services = append(r.Services, d.string())
-	}
+	r.Services = d.strings(trace.MaxServices)
+	r.RequestID = d.string()
+	r.Rules = d.strings(trace.MaxRules)
+	r.Violation = d.byte() == 1
+	r.DurationMs, r.Cost = math.Float64frombits(d.uint64()), math.Float64frombits(d.uint64())
 	if d.err != nil {
 		return nil, fmt.Errorf("trace: %w", d.err)
 	}
@@ -58,6 +59,14 @@ func decodeRecord(b []byte) (*trace.Record, error) {
 
 func appendString[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = appendString(b, s)
+	}
+	return b
 }
 
 // decoder reads from the front of rest. After the first error everything it returns is empty.
@@ -116,6 +125,18 @@ func (d *decoder) uvarint() uint64 {
 }
 
 func (d *decoder) string() string { return string(d.prefixed()) }
+
+// strings returns a list of at most limit; nil if it is empty.
+func (d *decoder) strings(limit uint64) (list []string) {
+	n := d.uvarint()
+	if n > limit {
+		d.fail()
+	}
+	for i := uint64(0); i < n && d.err == nil; i++ {
+		list = append(list, d.string())
+	}
+	return list
+}
 
 // bytes returns a copy; nil if there are none.
 func (d *decoder) bytes() []byte { return bytes.Clone(d.prefixed()) }

@@ -22,6 +22,9 @@ type Options struct {
 	// MinFreeBytes is how much of the disk must be free for a write to be taken. It has to hold what Badger may write
 	// on its own between two looks. 0: 256 MiB. Without effect in memory and on systems other than Linux.
 	MinFreeBytes uint64
+	// Key encrypts everything at rest but the log's entries and hashes, which tell nothing; KeySize bytes. nil: nothing
+	// is encrypted. A store keeps the choice with which it was made. Without effect in memory.
+	Key []byte
 	// Logger is told what Badger has to tell: warnings and errors as they are, the rest at debug level. nil: nobody.
 	Logger *slog.Logger
 }
@@ -53,6 +56,8 @@ type Store struct {
 	logger   *slog.Logger
 	minFree  uint64
 	maxValue int // bytes of a stored trace or service
+	key      []byte
+	sealer
 
 	mu     sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by mu
@@ -77,6 +82,12 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{dir: dir, logger: o.Logger, minFree: o.MinFreeBytes, maxValue: 32 << 20}
 	var err error
+	if !o.InMemory {
+		s.key = o.Key
+		if s.sealer, err = newSealer(o.Key); err != nil {
+			return nil, fmt.Errorf("open store %s: %w", dir, err)
+		}
+	}
 	switch {
 	case o.InMemory && dir != "":
 		err = errors.New("a store in memory has no directory")
@@ -113,11 +124,14 @@ func (s *Store) openDir() (err error) {
 	if m == nil {
 		// Read again under the lock: another process may have made the store meanwhile.
 		if m, err = readManifest(s.dir); err == nil && m == nil {
-			m, err = newManifest(s.dir)
+			m, err = newManifest(s.dir, mark(s.key))
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if m.Sealed != mark(s.key) {
+		return m.sealedError(s.key)
 	}
 	if err := s.enoughSpace(s.minFree); err != nil {
 		return err // opening writes, too

@@ -199,10 +199,11 @@ func (x *Trace) GetErasure() *Erasure {
 	return nil
 }
 
-// Kept is what a trace holds of payloads because a rule under caio.trace says so.
+// Kept is what a trace holds of payloads because a rule under caio.trace says so, where it is 8 MiB at most. Its bytes are
+// those that the digests are of.
 type Kept struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The request's intent. Absent: not kept.
+	// The request's intent. Absent: not kept, or there was none.
 	Intent *Intent `protobuf:"bytes,1,opt,name=intent,proto3" json:"intent,omitempty"`
 	// The result. Absent: not kept, or there was none.
 	Result        *Result `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
