@@ -147,3 +147,27 @@ func TestACallerDoesNotSayWhatIsRecordedOfItsRequest(t *testing.T) {
 		}
 	}
 }
+
+// The request is carried into the trace undecoded; what traces are found by is read off it all the same.
+func TestATraceIsFoundByWhatItsRequestSays(t *testing.T) {
+	h := newHouse(t, defaults(nil), service("one", "privacy: {data_locality: local}"))
+	for i := range 3 {
+		req := request(func(r *caiov1.Request) {
+			r.Context = &caiov1.Context{RequestId: []string{"", "r1", "r2"}[i]}
+			r.Principal.Tenant = []string{"acme", "umbrella", ""}[i]
+		})
+		answer, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: req})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []trace.Query{{Tenant: req.Principal.Tenant, Limit: 1}, {RequestID: req.Context.RequestId, Limit: 1}} {
+			if q.Tenant == "" && q.RequestID == "" {
+				continue
+			}
+			list, _, err := h.traces.List(t.Context(), q)
+			if err != nil || len(list) != 1 || list[0].GetTrace().GetTraceId() != answer.TraceId {
+				t.Errorf("%+v finds %v, %v", q, list, err)
+			}
+		}
+	}
+}

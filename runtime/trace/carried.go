@@ -17,6 +17,14 @@ func tenantOf(t *caiov1.Trace) string {
 	return string(carried(t, 5, 9, 2))
 }
 
+// requestIDOf returns how its caller names the request that t is about.
+func requestIDOf(t *caiov1.Trace) string {
+	if r := t.GetRequest(); r != nil {
+		return r.GetContext().GetRequestId()
+	}
+	return string(carried(t, 5, 10, 3))
+}
+
 // carried returns the message or text that stands in what t carries at path, field numbers from the outermost on; nil:
 // nothing does.
 func carried(t *caiov1.Trace, path ...protowire.Number) []byte {
