@@ -36,6 +36,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
 	$(GO) vet -tags differential,powercut ./runtime/policy ./runtime/store
 	cd tools/tlog && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...
+	$(GO) vet -tags soak ./runtime/engine
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
@@ -72,8 +73,9 @@ tlog:
 	@mkdir -p bin
 	cd tools/tlog && $(GO) build -trimpath -o ../../bin/tlog .
 
-soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike
+soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike; 1,000 random decisions replay
 	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
+	$(GO) test -tags soak -run TestReplayOfRandomDecisions -count=1 -v ./runtime/engine
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
 

@@ -4,6 +4,7 @@
 //	routing/    which services a request may go to: service levels, privacy, cost, compliance, performance, safety
 //	security/   SEC-0001 to SEC-0004: authentication, authorization, privacy, access control
 //	guarantee/  what is checked once a service has answered: latency, accuracy, cost, form
+//	trace/      what traces keep of payloads: nothing
 //	lib/        words that they share
 //
 // Package github.com/smarthausgroup/caio/runtime/policy says what authors may write.
@@ -18,7 +19,7 @@ import (
 	"strings"
 )
 
-//go:embed routing security guarantee lib
+//go:embed routing security guarantee trace lib
 var files embed.FS
 
 // FS returns the default policies and their tests. Read-only; safe for concurrent use.

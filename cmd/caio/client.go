@@ -49,6 +49,7 @@ type peer struct {
 	authenticated bool // a token is sent
 	cancel        context.CancelFunc
 	transport     *http.Transport
+	client        *http.Client // sends the token
 	orchestrator  caiov1connect.OrchestratorServiceClient
 	registry      caiov1connect.RegistryServiceClient
 	traces        caiov1connect.TraceServiceClient
@@ -80,6 +81,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	}
 	// A redirect would take the token to wherever it points.
 	client := &http.Client{Transport: h, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	p.client = client
 	p.orchestrator = caiov1connect.NewOrchestratorServiceClient(client, address)
 	p.registry = caiov1connect.NewRegistryServiceClient(client, address)
 	p.traces = caiov1connect.NewTraceServiceClient(client, address)

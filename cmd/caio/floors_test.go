@@ -26,6 +26,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/adapter/internal/meter", "", "rewrites modules; knows nothing of who runs them"},
 	{"runtime/adapter/internal/asm", "", "assembles guests for tests"},
 	{"runtime/proof", "runtime/internal/wire schema schema/gen/caio/v1", "a column: whoever verifies a proof needs nothing else"},
+	{"runtime/audit", "runtime/proof runtime/tree schema schema/gen/caio/v1", "whoever checks a decision needs proofs and the tree, and neither what decides nor what stores"},
 	{"runtime/trace", "runtime/tree schema schema/gen/caio/v1", "a column: the log knows its storage as an interface"},
 	{"runtime/trace/tracetest", "runtime/trace runtime/tree schema/gen/caio/v1", "conformance test of a trace storage"},
 	{"runtime/identity", "schema schema/gen/caio/v1", "a column: who is calling"},
@@ -38,7 +39,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/engine/enginetest", "policies runtime/contract schema schema/gen/caio/v1", "what benchmarks decide among"},
 	{"runtime/server", "runtime/contract runtime/engine runtime/identity runtime/trace runtime/tree schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
 		"translates the API to the engine, and shows the log to strangers"},
-	{"cmd/caio", "policies runtime/adapter runtime/contract runtime/engine runtime/gateway runtime/identity runtime/policy runtime/proof runtime/server runtime/store runtime/trace runtime/tree schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
+	{"cmd/caio", "policies runtime/adapter runtime/audit runtime/contract runtime/engine runtime/gateway runtime/identity runtime/policy runtime/proof runtime/server runtime/store runtime/trace runtime/tree schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect",
 		"wires the house top to bottom"},
 	{"examples/...", "sdk/service schema schema/gen/caio/v1 schema/gen/caio/v1/caiov1connect examples/...", "stands outside the house, as its users do"},
 }

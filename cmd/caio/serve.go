@@ -30,7 +30,7 @@ import (
 type serveOptions struct {
 	addr, data, plugins, secrets string
 	jwks, issuer, audience       string
-	insecureDev                  bool
+	insecureDev, allowUntraced   bool
 	origins, witnesses           []string
 	maxBody                      int
 	grace, halfLife              time.Duration
@@ -80,6 +80,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.issuer, "issuer", "caio", "issuer that tokens must name")
 	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")
 	f.BoolVar(&o.insecureDev, "insecure-dev", false, "let everybody in without a token, as an admin; for development only")
+	f.BoolVar(&o.allowUntraced, "allow-untraced", false, "take requests that ask that no trace of them is kept (durability none)")
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
 	f.StringArrayVar(&o.witnesses, "witness", nil, "public key (name+hash+base64) of a witness whose signatures below the log's checkpoints are taken; may be repeated")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
@@ -167,7 +168,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	catalog, err := o.adapters(ctx, &down)
+	catalog, err := o.adapters(ctx, st, &down)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,8 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	retain(ctx, keep, traces, log, &down)
 	e, err := engine.New(engine.Options{
 		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
-		History: history, Logger: log, PolicyEngine: o.engine.value, CheckShare: o.checkShare,
+		History: history, Logger: log, Release: buildVersion().GetVersion(), PolicyEngine: o.engine.value, CheckShare: o.checkShare,
+		AllowUntraced: o.allowUntraced,
 	})
 	if err != nil {
 		return err
@@ -274,8 +276,8 @@ func (o *serveOptions) history(ctx context.Context, st *store.Store, log *slog.L
 	return history, nil
 }
 
-// adapters admits every module and returns what they hold.
-func (o *serveOptions) adapters(ctx context.Context, down *closers) (*adapter.Catalog, error) {
+// adapters admits every module, stores it, so that it can be told what executed, and returns what they hold.
+func (o *serveOptions) adapters(ctx context.Context, st *store.Store, down *closers) (*adapter.Catalog, error) {
 	runtime, err := adapter.Open(ctx, adapter.Options{CacheDir: filepath.Join(o.data, "cache")})
 	if err != nil {
 		return nil, err
@@ -291,6 +293,9 @@ func (o *serveOptions) adapters(ctx context.Context, down *closers) (*adapter.Ca
 		module, err := runtime.Load(ctx, name, files[name])
 		if err != nil {
 			return nil, fmt.Errorf("load adapter %s: %w", name, err)
+		}
+		if _, err := st.PutContent(ctx, files[name]); err != nil {
+			return nil, fmt.Errorf("keep adapter %s: %w", name, err)
 		}
 		modules = append(modules, module)
 	}

@@ -233,7 +233,7 @@ func (l *load) one(t *testing.T, client orchestratorClient) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	req := echoRequest()
-	req.Explain = true
+	req.Explain, req.Durability = true, "durable" // what is only queued a kill may take
 	answer, err := client.Orchestrate(ctx, connect.NewRequest(req))
 	if err != nil {
 		if l.failed.Add(1) == 1 {

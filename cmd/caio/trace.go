@@ -17,9 +17,10 @@ import (
 func newTraceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace",
-		Short: "Look up what a running server decided, and why",
+		Short: "Look up what a running server decided, and why; check it",
 	}
-	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand(), newTraceEraseCommand())
+	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand(),
+		newTraceBundleCommand(), newTraceVerifyCommand(), newTraceKeyCommand(), newTraceEraseCommand())
 	return cmd
 }
 

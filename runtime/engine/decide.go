@@ -9,7 +9,6 @@ import (
 	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/internal/bitset"
 	"github.com/smarthausgroup/caio/runtime/proof"
-	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -27,7 +26,14 @@ func Decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, se
 
 // Decide is the function Decide, its decision as bytes.
 func (s *Snapshot) Decide(ctx context.Context, past Past, req *caiov1.Request, seed uint64, listAll bool) (*Decision, error) {
-	return decide(ctx, s, past, complete(req, time.Time{}), seed, listAll, everyService)
+	if err := unrecorded(req); err != nil {
+		return nil, err
+	}
+	q, err := s.ask(complete(req, time.Time{}), nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return decide(ctx, s, past, q, seed, listAll, everyService)
 }
 
 // A visibility tells which services of a registry a principal may know of. It is everyService or onlyVisible.
@@ -46,9 +52,9 @@ type choice struct {
 	*Snapshot
 	*memory
 	past     Past
-	req      *caiov1.Request // complete
+	req      *question
 	seed     uint64
-	digest   string // of req
+	listAll  bool
 	visible  bitset.Set
 	unlisted int32
 	fields   *fieldState // nil: the request brings none
@@ -111,29 +117,24 @@ func finite(req *caiov1.Request) error {
 	return nil
 }
 
-func decide(ctx context.Context, s *Snapshot, past Past, req *caiov1.Request, seed uint64, listAll bool,
+func decide(ctx context.Context, s *Snapshot, past Past, req *question, seed uint64, listAll bool,
 	visible visibility) (*Decision, error) {
 	m := s.shared.memory.Get().(*memory)
 	defer func() {
 		m.forget()
 		s.shared.memory.Put(m)
 	}()
-	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, visible: visible(s.Registry, req.Principal)}
-	err := writeRequest(&c.Writer.Writer, req)
+	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, listAll: listAll, visible: visible(s.Registry, req.Principal)}
+	err := finite(req.Request)
 	if err != nil {
-		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
-	}
-	c.digest = schema.Digest(c.Bytes())
-	c.Reset()
-	if err := finite(req); err != nil {
-		return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
+		return nil, unreadable(err)
 	}
 	if req.Field != nil {
 		if c.fields, err = readFields(req.Field); err != nil {
-			return nil, fail("INVALID_REQUEST", "decide", "read the request", err)
+			return nil, unreadable(err)
 		}
 	}
-	match, err := s.Registry.Match(req, c.visible, listAll)
+	match, err := s.Registry.Match(req.Request, c.visible, listAll)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "decide", "match contracts", err)
 	}
@@ -169,7 +170,7 @@ func (c *choice) list(match *contract.Match) {
 
 // judge takes out whom a rule refuses: routing rules first, security second.
 func (c *choice) judge(ctx context.Context, passed bitset.Set) error {
-	refusals, err := c.index.Route(ctx, c.req, passed)
+	refusals, err := c.index.Route(ctx, c.req.Request, passed)
 	if err != nil {
 		return unable("policy", "evaluate rules", err)
 	}
@@ -198,13 +199,12 @@ func (c *choice) judge(ctx context.Context, passed bitset.Set) error {
 
 // limit takes out whom the request's hard limits exclude.
 func (c *choice) limit() {
-	effort := newEffort(c.req.Intent)
 	for i := range c.entries {
 		e := &c.entries[i]
 		if e.outcome != eligible {
 			continue
 		}
-		e.price = e.pricing.estimate(&effort)
+		e.price = e.pricing.estimate(&c.req.effort)
 		switch {
 		case !e.price.WithinBudget(c.req.Budget):
 			e.fall("budget", overBudget(e.price, c.req.Budget))

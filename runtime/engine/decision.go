@@ -17,7 +17,8 @@ type Decision struct {
 	Ranking   []string      // those that can serve, best first
 	Error     *caiov1.Error // why nobody can serve; nil: somebody can
 
-	framed []byte // a byte of tag, the length of raw, raw
+	framed []byte // a byte of tag, the length of raw, raw; then the recorded request, framed likewise
+	after  int    // where in framed the request begins
 	raw    []byte
 	tally  tally
 }
@@ -49,7 +50,13 @@ func (d *Decision) refusal() error {
 // that d was entered into share the bytes, tag included, so only the last of them may be used.
 func (d *Decision) enter(m proto.Message, field protowire.Number) {
 	d.framed[0] = byte(field)<<3 | byte(protowire.BytesType)
-	m.ProtoReflect().SetUnknown(d.framed)
+	m.ProtoReflect().SetUnknown(d.framed[:d.after:d.after])
+}
+
+// record enters d into its trace, and with it the request that it is about, in the bytes that it names by their digest.
+func (d *Decision) record(t *caiov1.Trace) {
+	d.framed[0] = decisionOfTrace<<3 | byte(protowire.BytesType)
+	t.ProtoReflect().SetUnknown(d.framed)
 }
 
 // The fields that a decision is entered into.
@@ -69,6 +76,9 @@ type tally struct {
 // decision writes what was decided, the last field first.
 func (c *choice) decision() (*Decision, error) {
 	d := &Decision{tally: c.tally()}
+	c.Raw(c.req.framed)
+	request := c.Len()
+	c.Bool(13, c.listAll)
 	if c.fields != nil {
 		if err := c.writeReading(); err != nil {
 			return nil, err
@@ -84,10 +94,11 @@ func (c *choice) decision() (*Decision, error) {
 	}
 	c.String(1, d.ServiceID)
 
-	n := c.Len()
-	c.Message(decisionOfTrace, 0)
+	n := c.Len() - request
+	c.Message(decisionOfTrace, request)
 	d.framed = append([]byte(nil), c.Bytes()...) // unlike make, this clears nothing that is then overwritten
-	d.raw = d.framed[len(d.framed)-n:]
+	d.after = len(d.framed) - request
+	d.raw = d.framed[d.after-n : d.after : d.after]
 	return d, nil
 }
 
@@ -153,8 +164,8 @@ func (c *choice) writeChoice(d *Decision) error {
 		c.Constrained(e.id, c.limits(at))
 	}
 	c.Security(e.contract, c.req.Principal, c.req.Data)
-	c.NoRefusal(e.id, c.Policies.Digest(), c.digest, e.digest, c.Policies.Judging(c.req.Principal.GetTenant()))
-	c.Match(e.contract, e.offered, c.req)
+	c.NoRefusal(e.id, c.Policies.Digest(), c.req.digest, e.digest, c.Policies.Judging(c.req.Principal.GetTenant()))
+	c.Match(e.contract, e.offered, c.req.Request)
 	return nil
 }
 
@@ -180,7 +191,7 @@ func (c *choice) writeInputs() {
 	c.String(4, schema.Digest(c.text))
 	c.String(3, c.Policies.Digest())
 	c.String(2, c.Registry.Digest())
-	c.String(1, c.digest)
+	c.String(1, c.req.digest)
 	c.Message(7, mark)
 }
 

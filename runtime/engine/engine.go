@@ -47,10 +47,12 @@ type Options struct {
 	Origin   PolicyOrigin     // where Policies come from; zero: from nowhere that is known
 	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
+	Release        string           // of the server, as bundles name it; empty: not said
+	AllowUntraced  bool             // requests may ask that no trace of them is kept
 	PolicyEngine   policy.Engine    // how policies are evaluated; empty: policy.Factored
 	CheckShare     float64          // of decisions that OPA judges again in the background, 0..1; 0: none
 	Now            func() time.Time // nil: time.Now
-	Rand           io.Reader        // of trace ids; nil: crypto/rand
+	Rand           io.Reader        // of trace ids and salts; nil: crypto/rand
 	Logger         *slog.Logger     // nil: discarded
 	ExecuteTimeout time.Duration    // of one execution, fallbacks included, when the caller sets none; 0: 2 minutes
 }
@@ -67,7 +69,8 @@ type Engine struct {
 	policies policyState
 }
 
-// New returns an Engine that decides by opts. It fails if a contract of the registry cannot be shown to policies.
+// New returns an Engine that decides by opts, and stores what it decides by, so that it can be told of every decision. It
+// fails if a contract of the registry cannot be shown to policies, or the store takes nothing.
 func New(opts Options) (*Engine, error) {
 	if opts.Registry == nil {
 		opts.Registry = contract.NewRegistry()
@@ -100,6 +103,9 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
 	e.policies = policyState{turn: make(chan struct{}, 1), whatIf: make(chan struct{}, 1), origin: opts.Origin}
 	e.snapshot.Store(snapshot)
+	if err := e.keepInputs(context.Background(), snapshot); err != nil {
+		return nil, err
+	}
 	e.referee.start(e, opts.CheckShare)
 	return e, nil
 }

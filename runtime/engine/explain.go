@@ -25,14 +25,14 @@ type Question struct {
 // service that fell before policies were asked is told of only if it is named, and then without rules. The error's code
 // is SERVICE_NOT_FOUND if the one that is named is not registered.
 func Explain(ctx context.Context, s *Snapshot, q Question) (*caiov1.PolicyServiceExplainResponse, error) {
-	x := &explainer{s, q, complete(q.Request, time.Time{}), func(*contract.Service) bool { return true }}
+	x := &explainer{s, q, complete(recalled(q.Request), time.Time{}), func(*contract.Service) bool { return true }}
 	return x.explain(ctx, everyService)
 }
 
 // Explain is the function Explain for a caller of the API: it tells of services that both the caller and the request's
 // principal may know of. A request without a time is explained as of now.
 func (e *Engine) Explain(ctx context.Context, caller *caiov1.Principal, q Question) (*caiov1.PolicyServiceExplainResponse, error) {
-	x := &explainer{e.snapshot.Load(), q, complete(q.Request, e.opts.Now()), func(service *contract.Service) bool {
+	x := &explainer{e.snapshot.Load(), q, complete(recalled(q.Request), e.opts.Now()), func(service *contract.Service) bool {
 		return identity.CanSee(caller, service.Message().GetMetadata().GetTenant())
 	}}
 	return x.explain(ctx, onlyVisible)

@@ -79,7 +79,7 @@ func newHouseOf(t testing.TB, origin engine.PolicyOrigin, rego fs.FS, contracts 
 	return newHouseFrom(t, engine.Options{Origin: origin}, rego, contracts...)
 }
 
-// newHouseFrom is a house built from opts, whose parts below the engine it makes.
+// newHouseFrom is a house built from opts, whose parts below the engine it makes; the log and the gateway only if opts has none.
 func newHouseFrom(t testing.TB, opts engine.Options, rego fs.FS, contracts ...string) *house {
 	t.Helper()
 	must := func(err error) {
@@ -97,11 +97,16 @@ func newHouseFrom(t testing.TB, opts engine.Options, rego fs.FS, contracts ...st
 	h.store, err = store.Open("", store.Options{InMemory: true})
 	must(err)
 	t.Cleanup(func() { must(h.store.Close()) })
-	h.traces, err = trace.Open(h.store.Traces(), trace.Options{})
-	must(err)
+	if h.traces = opts.Traces; h.traces == nil {
+		h.traces, err = trace.Open(h.store.Traces(), trace.Options{})
+		must(err)
+	}
 	t.Cleanup(func() { must(h.traces.Close()) })
-	gw := gateway.New(gateway.Options{})
-	t.Cleanup(func() { must(gw.Close()) })
+	gw := opts.Gateway
+	if gw == nil {
+		gw = gateway.New(gateway.Options{})
+		t.Cleanup(func() { must(gw.Close()) })
+	}
 	catalog, err := shipped()
 	must(err)
 	opts.CheckShare = 1

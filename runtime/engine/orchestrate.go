@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/smarthausgroup/caio/runtime/gateway"
+	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/schema"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -20,14 +22,14 @@ import (
 // Emit hands a piece of a streamed result to the caller. An error ends the execution.
 type Emit func(*caiov1.Delta) error
 
-// Decide decides, records the decision as a trace, and executes nothing. The answer carries the decision undecoded: it is
+// Decide decides, records the decision as a trace, as durably as is asked, and executes nothing. The answer carries the decision undecoded: it is
 // sent as it is, and schema.Decoded reads it.
 func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
-	w, err := e.begin(in.GetRequest())
+	w, err := e.begin(ctx, in.GetRequest(), in.GetDurability())
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), in.GetListAll(), onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.asked, in.GetSeed(), in.GetListAll(), onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -44,16 +46,16 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 	return response, nil
 }
 
-// Orchestrate decides, executes, checks the guarantees, and answers once the trace is durable. emit receives a streamed
-// result piece by piece; nil asks for no stream. A decision that was asked for is carried as Decide does. A candidate that fails, or breaks a guarantee whose reaction is
-// fallback, makes way for the next, unless a piece was already handed out. Cancelling ctx stops the execution; the trace
-// is written all the same.
+// Orchestrate decides, executes, checks the guarantees, and answers once the trace is as durable as is asked. emit receives
+// a streamed result piece by piece; nil asks for no stream. A decision that was asked for is carried as Decide does. A
+// candidate that fails, or breaks a guarantee whose reaction is fallback, makes way for the next, unless a piece was
+// already handed out. Cancelling ctx stops the execution; the trace is written all the same.
 func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest, emit Emit) (*caiov1.OrchestrateResponse, error) {
-	w, err := e.begin(in.GetRequest())
+	w, err := e.begin(ctx, in.GetRequest(), in.GetDurability())
 	if err != nil {
 		return nil, err
 	}
-	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.req, in.GetSeed(), false, onlyVisible)
+	decision, err := decide(ctx, w.snapshot, e.opts.History.At(w.start), w.asked, in.GetSeed(), false, onlyVisible)
 	if err != nil {
 		return nil, w.end(ctx, failureStatus(ctx, err), err)
 	}
@@ -90,29 +92,66 @@ func failureStatus(ctx context.Context, err error) string {
 type walk struct {
 	*Engine
 	snapshot *Snapshot
-	req      *caiov1.Request // complete
+	asked    *question
 	start    time.Time
 	trace    *caiov1.Trace
-	decision *Decision // nil until there is one
+	salt     [16]byte         // the trace's
+	until    trace.Durability // what its caller waits for; empty: no trace is kept
+	keep     policy.Kept      // what the trace keeps of the payloads
+	result   []byte           // serialized; nil: there is none, or it is not kept
+	decision *Decision        // nil until there is one
 }
 
 // decided puts what was decided into the trace.
 func (w *walk) decided(d *Decision) {
 	w.decision = d
-	w.referee.offer(w.snapshot, w.req)
-	w.shadow.offer(w.snapshot, w.req, d, w.trace.TraceId)
-	d.enter(w.trace, decisionOfTrace)
+	w.referee.offer(w.snapshot, w.asked.Request)
+	w.shadow.offer(w.snapshot, w.asked, d, w.trace.TraceId)
+	d.record(w.trace)
 }
 
-func (e *Engine) begin(req *caiov1.Request) (*walk, error) {
+// begin begins the walk of a request that came from outside.
+func (e *Engine) begin(ctx context.Context, req *caiov1.Request, durability string) (*walk, error) {
+	if err := unrecorded(req); err != nil {
+		return nil, err
+	}
+	until, err := e.admit(ctx, durability)
+	if err != nil {
+		return nil, err
+	}
 	start := e.opts.Now()
+	w, err := e.walkOf(e.snapshot.Load(), complete(req, start), start)
+	if err != nil {
+		return nil, err
+	}
+	if w.until = until; until == "" {
+		w.trace.TraceId = ""
+	}
+	return w, nil
+}
+
+// walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
+func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
 	id, err := trace.NewID(start, e.opts.Rand)
+	w := &walk{Engine: e, snapshot: s, start: start, until: trace.Queued}
+	if err == nil {
+		_, err = io.ReadFull(e.opts.Rand, w.salt[:])
+	}
 	if err != nil {
 		return nil, fail("INTERNAL", "request", "name the trace", err)
 	}
-	w := &walk{Engine: e, snapshot: e.snapshot.Load(), req: complete(req, start), start: start}
-	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Request: withoutBody(w.req)}
-	return w, nil
+	w.trace = &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Salt: w.salt[:]}
+	w.keep = e.kept(s, req.GetPrincipal().GetTenant())
+	return w, w.ask(req)
+}
+
+// ask makes req, which is complete, what w is about.
+func (w *walk) ask(req *caiov1.Request) (err error) {
+	if w.asked, err = w.snapshot.ask(req, w.salt[:], w.keep.Intent); err != nil {
+		return err
+	}
+	w.trace.ProtoReflect().SetUnknown(w.asked.framed)
+	return nil
 }
 
 // end writes the trace, and returns cause with the trace's id in it. A trace that cannot be written is an error of its
@@ -129,9 +168,12 @@ func (w *walk) end(ctx context.Context, status string, cause error) error {
 		t.Error = proto.CloneOf(failure.Detail)
 		failure.Detail.Candidates, failure.Detail.TraceId = candidates, t.TraceId
 	}
-	// The caller may have left; what happened is recorded nevertheless.
-	if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, trace.Durable); err != nil {
-		return fail("UNAVAILABLE", "trace", "record the trace", err).hint("see the server's log; free space, or restart it")
+	if w.until != "" {
+		w.keepPayloads()
+		// The caller may have left; what happened is recorded nevertheless.
+		if err := w.opts.Traces.Append(context.WithoutCancel(ctx), t, w.until); err != nil {
+			return unrecordable(err)
+		}
 	}
 	if failure != nil {
 		return failure
@@ -193,7 +235,7 @@ func (w *walk) attempt(ctx context.Context, id string, emit Emit) (result *caiov
 	}
 	a.AdapterDigest = adapter.Digest()
 	sent := false // the gateway emits from this goroutine
-	call := gateway.Call{Contract: m, Adapter: adapter, Intent: w.req.Intent, Stream: emit != nil}
+	call := gateway.Call{Contract: m, Adapter: adapter, Intent: w.asked.Intent, Stream: emit != nil}
 	if emit != nil {
 		call.Emit = func(d *caiov1.Delta) error { sent = true; return emit(d) }
 	}
@@ -229,7 +271,7 @@ func failed(a *caiov1.Attempt, err *Error) *Error {
 // is kept is the policy's to say.
 func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Outcome, sent bool) (*caiov1.Result, bool, *Error) {
 	slot, _ := w.snapshot.Registry.Slot(a.ServiceId)
-	violations, err := w.snapshot.Policies.Check(ctx, w.req, w.snapshot.profiles[slot].facts, outcome.Result, outcome.Observed)
+	violations, err := w.snapshot.Policies.Check(ctx, w.asked.Request, w.snapshot.profiles[slot].facts, outcome.Result, outcome.Observed)
 	if err != nil && ctx.Err() == context.Canceled {
 		return nil, false, canceled(a, unable("guarantee", "evaluate guarantees", err))
 	}
@@ -247,11 +289,14 @@ func (w *walk) check(ctx context.Context, a *caiov1.Attempt, outcome *gateway.Ou
 		}
 	}
 	if reaction == "accept" {
-		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(outcome.Result)
+		salted, err := deterministic.MarshalAppend(slices.Clone(w.salt[:]), outcome.Result)
 		if err != nil {
 			return nil, false, failed(a, fail("TRANSFORMATION_FAILED", "execute", "write the result", err))
 		}
-		w.trace.ResultDigest = schema.Digest(raw)
+		w.trace.ResultDigest = schema.Digest(salted)
+		if w.keep.Result {
+			w.result = salted[len(w.salt):]
+		}
 		return outcome.Result, false, nil
 	}
 	a.Outcome = "violation"

@@ -142,7 +142,9 @@ func cleanAfterLeaving(t *testing.T, h *house, err error) {
 	if n := len(trace.Attempts); trace.Status != "canceled" || n != 1 || trace.Attempts[0].Outcome != "canceled" {
 		t.Errorf("trace %v", trace)
 	}
-	d, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: trace.Request})
+	again := trace.Request
+	again.Payload = nil
+	d, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: again})
 	if err != nil || d.Decision.Candidates[0].GetHistory().GetFailures() != 0 {
 		t.Errorf("history %v, %v", d, err)
 	}

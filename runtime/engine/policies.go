@@ -148,6 +148,9 @@ func (e *Engine) bring(ctx context.Context, set *policy.Set, files policy.Bundle
 	e.change.Lock()
 	defer e.change.Unlock()
 	next = next.following(e.snapshot.Load())
+	if err := e.keepPolicies(ctx, set); err != nil {
+		return version, fail("UNAVAILABLE", "policy", "save the policies", err)
+	}
 	if version, err = e.keep(ctx, version, files); err != nil {
 		return version, err
 	}

@@ -3,8 +3,6 @@ package engine
 import (
 	"math"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/smarthausgroup/caio/runtime/proof"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -39,21 +37,17 @@ type effort struct {
 	most      float64 // tokens that the request allows in the answer; NaN: it does not say
 }
 
-func newEffort(intent *caiov1.Intent) effort {
+// newEffort reads an effort off what is recorded of an intent, so that the recorded request costs what the request did.
+// nil: there is no intent.
+func newEffort(payload *caiov1.Payload) effort {
 	e := effort{most: math.NaN()}
-	if intent == nil {
+	if payload == nil {
 		return e
 	}
-	e.read = math.Ceil(float64(proto.Size(intent)) / 4)
-	var allowed *int32
-	switch body := intent.GetBody().(type) {
-	case *caiov1.Intent_Chat:
-		e.generates, allowed = true, body.Chat.MaxTokens
-	case *caiov1.Intent_Code:
-		e.generates, allowed = true, body.Code.MaxTokens
-	}
-	if allowed != nil {
-		e.most = float64(*allowed)
+	e.read = math.Ceil(float64(payload.GetSize()) / 4)
+	e.generates = payload.GetBody() == "chat" || payload.GetBody() == "code"
+	if payload.MaxTokens != nil {
+		e.most = float64(*payload.MaxTokens)
 	}
 	return e
 }

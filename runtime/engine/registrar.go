@@ -55,7 +55,7 @@ func (e *Engine) put(ctx context.Context, c *contract.Contract, change string, g
 	if err != nil {
 		return nil, fail("INVALID_CONTRACT", "registry", "read the contract", err)
 	}
-	if err := e.opts.Store.SaveService(ctx, stored); err != nil {
+	if err := e.opts.Store.SaveService(ctx, stored, next.Registry.Digest()); err != nil {
 		return nil, fail("UNAVAILABLE", "registry", "save service "+c.ID(), err)
 	}
 	e.opts.History.begin(c.ID())
@@ -80,7 +80,7 @@ func (e *Engine) Remove(ctx context.Context, id string, guard Guard) (uint64, er
 	}
 	next := now.without(id)
 	revision := next.Registry.Revision()
-	if err := e.opts.Store.DeleteService(ctx, id, revision); err != nil {
+	if err := e.opts.Store.DeleteService(ctx, id, revision, next.Registry.Digest()); err != nil {
 		return 0, fail("UNAVAILABLE", "registry", "delete service "+id, err)
 	}
 	e.swap(next, Change{"removed", old, revision})

@@ -148,7 +148,7 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 	})
 	for _, id := range []string{"one", "gone"} {
 		r := store.ServiceRecord{ID: id, Source: []byte(id), Revision: uint64(len(id))}
-		if err := st.SaveService(t.Context(), r); err != nil {
+		if err := st.SaveService(t.Context(), r, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestTheHistorySurvivesARestart(t *testing.T) {
 	}
 	// What was gathered before the removal is not written after it.
 	_, _ = orchestrate(third, t.Context(), request())
-	if err := st.DeleteService(t.Context(), "one", 9); err != nil {
+	if err := st.DeleteService(t.Context(), "one", 9, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := second.Save(t.Context(), st); err != nil {

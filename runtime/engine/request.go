@@ -67,18 +67,7 @@ func bodyName(intent *caiov1.Intent) string {
 	return ""
 }
 
-// withoutBody returns req as a trace keeps it: the payload, which may be private and large, is left to the digests.
-func withoutBody(req *caiov1.Request) *caiov1.Request {
-	if req.Intent.GetBody() == nil {
-		return req
-	}
-	out := &caiov1.Request{}
-	shareRequest(out, req)
-	out.Intent = &caiov1.Intent{Type: req.Intent.Type, Domain: req.Intent.Domain}
-	return out
-}
-
-// shareRequest gives out everything that req has. A message cannot be copied as a struct, and a clone would copy the
+// shareRequest gives out everything that req has but what a server records of it. A message cannot be copied as a struct, and a clone would copy the
 // payload, which may be large.
 func shareRequest(out, req *caiov1.Request) {
 	out.Capabilities, out.Match, out.Guarantees, out.Constraints = req.GetCapabilities(), req.GetMatch(), req.GetGuarantees(), req.GetConstraints()
@@ -89,19 +78,28 @@ func shareRequest(out, req *caiov1.Request) {
 	}
 }
 
-// writeRequest writes req as protobuf's deterministic serializer does; the digest of a request is that of these bytes.
-// That serializer allocates for each entry of a map, here are none. It fails on text that is not UTF-8.
-func writeRequest(w *wire.Writer, req *caiov1.Request) error {
+// writeRequest writes req as it is recorded, as protobuf's deterministic serializer does: of its intent the type and the
+// domain, and payload, nil where it has none, in place of the body. That serializer allocates for each entry of a map,
+// here are none. It fails on text that is not UTF-8, and takes it that the intent has none.
+func writeRequest(w *wire.Writer, req *caiov1.Request, payload *caiov1.Payload) error {
 	var err error
 	put := func(there bool, field int, m proto.Message) {
 		if there && err == nil {
 			err = w.Proto(field, m)
 		}
 	}
+	if payload != nil {
+		writePayload(w, payload)
+	}
 	put(req.Field != nil, 11, req.Field)
 	put(req.Context != nil, 10, req.Context)
 	put(req.Principal != nil, 9, req.Principal)
-	put(req.Intent != nil, 8, req.Intent)
+	if req.Intent != nil {
+		mark := w.Len()
+		w.String(2, req.Intent.Domain)
+		w.String(1, req.Intent.Type)
+		w.Message(8, mark)
+	}
 	put(req.Data != nil, 7, req.Data)
 	if req.MaxLatencyMs != nil {
 		w.PresentDouble(6, *req.MaxLatencyMs)
@@ -132,4 +130,15 @@ func writeRequest(w *wire.Writer, req *caiov1.Request) error {
 		}
 	}
 	return err
+}
+
+func writePayload(w *wire.Writer, p *caiov1.Payload) {
+	mark := w.Len()
+	if p.MaxTokens != nil {
+		w.PresentInt(4, int64(*p.MaxTokens))
+	}
+	w.String(3, p.Body)
+	w.Int(2, p.Size)
+	w.String(1, p.Digest)
+	w.Message(12, mark)
 }

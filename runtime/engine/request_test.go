@@ -12,12 +12,13 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-func TestARequestsDigestIsOfTheBytesThatProtobufWrites(t *testing.T) {
+func TestARequestIsRecordedInTheBytesThatProtobufWrites(t *testing.T) {
 	full := &caiov1.Request{}
 	if err := schema.ParseJSON([]byte(`{
 		"capabilities": ["b", "a"], "match": "any", "constraints": {"requires_gpu": false}, "budget": {"max_cost": 0},
 		"guarantees": {"latency": {"max": 5, "property": "p95_latency_ms"}, "accuracy": {}, "": {"boolean": true}},
-		"max_latency_ms": 0, "data": {"classification": "public"}, "intent": {"payload": {"z": 1, "a": {"c": [], "b": null}}},
+		"max_latency_ms": 0, "data": {"classification": "public"}, "intent": {"type": "chat", "domain": "M365"},
+		"payload": {"digest": "abc", "size": 300, "body": "chat", "max_tokens": 0},
 		"principal": {"roles": ["user"]}, "context": {"attributes": {"z": 1, "a": 2}, "time": "2026-11-25T00:00:00Z"},
 		"field": {"cutoff": 0.1}}`), full); err != nil {
 		t.Fatal(err)
@@ -26,7 +27,8 @@ func TestARequestsDigestIsOfTheBytesThatProtobufWrites(t *testing.T) {
 	for i := range 40 {
 		many.Guarantees[fmt.Sprint("g", i)] = &caiov1.Demand{Min: proto.Float64(float64(i))}
 	}
-	requests := []*caiov1.Request{full, many, {}}
+	bare := &caiov1.Request{Intent: &caiov1.Intent{}, Payload: &caiov1.Payload{}}
+	requests := []*caiov1.Request{full, many, {}, bare}
 	fields := full.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
 		if !full.ProtoReflect().Has(fields.Get(i)) {
@@ -43,7 +45,7 @@ func TestARequestsDigestIsOfTheBytesThatProtobufWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := writeRequest(&w, r); err != nil || !bytes.Equal(w.Bytes(), want) {
+		if err := writeRequest(&w, r, r.Payload); err != nil || !bytes.Equal(w.Bytes(), want) {
 			t.Errorf("%v is written as\n%x, want\n%x, %v", r, w.Bytes(), want, err)
 		}
 	}
@@ -51,7 +53,7 @@ func TestARequestsDigestIsOfTheBytesThatProtobufWrites(t *testing.T) {
 		{Match: "\xff"}, {Capabilities: []string{"\xff"}}, {Guarantees: map[string]*caiov1.Demand{"\xff": {}}},
 		{Guarantees: map[string]*caiov1.Demand{"a": {Property: "\xff"}}}, {Data: &caiov1.Data{Residency: "\xff"}},
 	} {
-		if err := writeRequest(&w, broken); err == nil {
+		if err := writeRequest(&w, broken, nil); err == nil {
 			t.Errorf("%v: no error", broken)
 		}
 	}

@@ -44,7 +44,7 @@ func TestContractsOfAnotherSchemaAreValidatedAnew(t *testing.T) {
 		{ID: "refused", SchemaDigest: "another", Source: []byte("service_id: refused\n")},
 	} {
 		r.Revision = uint64(i + 1)
-		if err := st.SaveService(t.Context(), r); err != nil {
+		if err := st.SaveService(t.Context(), r, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestContractsOfAnotherSchemaAreValidatedAnew(t *testing.T) {
 func TestAContractIsValidatedAnewOnce(t *testing.T) {
 	h := newHouse(t, defaults(nil))
 	c := h.parse(t, service("a", ""))
-	if err := h.store.SaveService(t.Context(), store.ServiceRecord{ID: "a", Source: c.Source(), SchemaDigest: "another", Revision: 7}); err != nil {
+	if err := h.store.SaveService(t.Context(), store.ServiceRecord{ID: "a", Source: c.Source(), SchemaDigest: "another", Revision: 7}, ""); err != nil {
 		t.Fatal(err)
 	}
 	first, _, err := engine.LoadRegistry(t.Context(), h.store, h.schema)
@@ -122,7 +122,7 @@ adapter: {plugin: openai}, required_permissions: [chat], metadata: {tenant: acme
 			ID: id, Filename: id + ".yaml", Source: named(c.Source()), Normal: named(c.JSON()), Message: named(stored.Message), SchemaDigest: schema.Digest(),
 			Revision: uint64(i + 1), Time: time.Unix(int64(i), 0),
 		}
-		if err := st.SaveService(b.Context(), record); err != nil {
+		if err := st.SaveService(b.Context(), record, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

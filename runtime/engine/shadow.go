@@ -59,7 +59,7 @@ type shadowRun struct {
 // shadowed is a decision that is to be made by the candidate set, too.
 type shadowed struct {
 	snapshot *Snapshot
-	req      *caiov1.Request // complete
+	req      *question
 	decision *Decision
 	trace    string
 	bytes    int64
@@ -134,7 +134,7 @@ func (s *shadow) end() {
 }
 
 // offer hands a decision to the shadow if there is one, its turn has come and there is room.
-func (s *shadow) offer(now *Snapshot, req *caiov1.Request, d *Decision, trace string) {
+func (s *shadow) offer(now *Snapshot, req *question, d *Decision, trace string) {
 	run := s.run.Load()
 	if run == nil {
 		return
@@ -144,7 +144,7 @@ func (s *shadow) offer(now *Snapshot, req *caiov1.Request, d *Decision, trace st
 	if int64(n*run.share) == int64((n-1)*run.share) {
 		return
 	}
-	size := int64(proto.Size(req) + len(d.Raw()))
+	size := int64(proto.Size(req.Request) + len(d.Raw()))
 	if run.waiting.Add(size) > shadowBytes {
 		run.waiting.Add(-size)
 		run.dropped.Add(1)
@@ -237,9 +237,8 @@ func (r *shadowRun) report() *caiov1.ShadowReport {
 	return report
 }
 
-// again decides a complete request as before was decided, by another snapshot: with its seed, and with the past that it
-// recorded. Of services that had no part in it the past is that of now.
-func (e *Engine) again(ctx context.Context, s *Snapshot, req *caiov1.Request, before *caiov1.Decision) (*caiov1.Decision, error) {
+// again decides a request as before was decided, by another snapshot: with its seed, and with the past that it recorded. Of services that had no part in it the past is that of now.
+func (e *Engine) again(ctx context.Context, s *Snapshot, req *question, before *caiov1.Decision) (*caiov1.Decision, error) {
 	recorded, known := RecordedPast(before), make(map[string]bool, len(before.GetRanking()))
 	for _, id := range before.GetRanking() {
 		known[id] = true

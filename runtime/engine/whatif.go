@@ -28,7 +28,7 @@ type WhatIf struct {
 
 // WhatIf decides the requests of stored traces anew, by the set in force and by another, and sends what would move, how
 // far it is, and the summary last. Both decide over the registry as it is now, with the past that the trace recorded, and
-// without the intent's body, which no trace keeps: so the policies are all that differs. It runs beside the requests,
+// without the intent's body where the trace keeps none: so the policies are all that differs. It runs beside the requests,
 // rests as long as it works, and ends with ctx or when send fails. One runs at a time. The error's code is INVALID_POLICY,
 // with FaultsOf, or OVERLOADED.
 func (e *Engine) WhatIf(ctx context.Context, q WhatIf, send func(*caiov1.PolicyServiceWhatIfResponse) error) error {
@@ -52,7 +52,7 @@ func (e *Engine) WhatIf(ctx context.Context, q WhatIf, send func(*caiov1.PolicyS
 	}
 	r := &rehearsal{engine: e, before: before, after: after, send: send, counts: newDifferences(), summary: &caiov1.WhatIfSummary{
 		BeforeDigest: before.Policies.Digest(), AfterDigest: set.Digest(),
-		Notes: []string{"both sets decided over the registry as it is now, and without the intents' bodies, which no trace keeps"},
+		Notes: []string{"both sets decided over the registry as it is now, and without the intents' bodies where traces keep none"},
 	}}
 	if err := r.traces(ctx, q); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (r *rehearsal) trace(ctx context.Context, t *caiov1.Trace) error {
 		r.summary.Skipped++
 		return nil
 	}
-	req := complete(t.GetRequest(), t.GetTime().AsTime())
+	req := askAgain(t.GetRequest(), t.GetKept().GetIntent(), past.GetInputs().GetRequest())
 	before, err := r.engine.again(ctx, r.before, req, past)
 	if err == nil {
 		var after *caiov1.Decision

@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/smarthausgroup/caio/runtime/trace"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
@@ -21,7 +19,13 @@ func DecideWorkflow(ctx context.Context, s *Snapshot, past Past, w *caiov1.Workf
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(ctx, g, &judge{snapshot: s, past: past, seed: seed, visible: everyService})
+	asked := make([]*question, len(g.nodes))
+	for i, n := range g.nodes {
+		if asked[i], err = s.ask(n.request, nil, false); err != nil {
+			return nil, inStep(n.Id, asError(err))
+		}
+	}
+	p, err := newPlan(ctx, g, &judge{snapshot: s, past: past, seed: seed, visible: everyService}, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +75,9 @@ type flow struct {
 // plan begins a workflow: it is decided, and nothing of it runs yet. A workflow that could not be decided leaves its
 // trace here.
 func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*flow, error) {
+	if _, err := e.admit(ctx, ""); err != nil {
+		return nil, err
+	}
 	start := e.opts.Now()
 	g, err := newGraph(w, start)
 	if err != nil {
@@ -83,17 +90,21 @@ func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*fl
 	}
 	own.trace.Workflow = &caiov1.WorkflowTrace{Name: g.workflow.Name, Seed: seed, WorkflowDigest: g.digest}
 	f := &flow{own: own}
-	if f.plan, err = newPlan(ctx, g, j); err != nil {
+	var asked []*question
+	for _, n := range g.nodes {
+		w, err := e.walkOf(j.snapshot, n.request, start)
+		if err != nil {
+			return nil, inStep(n.Id, asError(err))
+		}
+		f.steps, asked = append(f.steps, w), append(asked, w.asked)
+	}
+	if f.plan, err = newPlan(ctx, g, j, asked); err != nil {
 		return nil, own.end(ctx, failureStatus(ctx, err), err)
 	}
 	for i, n := range g.nodes {
-		w, err := e.walkOf(j.snapshot, n.request, start)
-		if err != nil {
-			return nil, err
-		}
+		w := f.steps[i]
 		w.trace.Step = &caiov1.StepOf{WorkflowTraceId: own.trace.TraceId, Workflow: g.workflow.Name, Step: n.Id, ServiceId: f.chosen[i].part.Service}
 		w.decided(f.decisions[i])
-		f.steps = append(f.steps, w)
 		status := "decided"
 		if f.decisions[i].Error != nil {
 			status = "refused"
@@ -103,16 +114,6 @@ func (e *Engine) plan(ctx context.Context, w *caiov1.Workflow, seed uint64) (*fl
 	f.begun = make([]bool, len(f.steps))
 	f.current, f.sum = f.chosen, f.whole
 	return f, nil
-}
-
-// walkOf begins the walk of a request that is complete, at a snapshot that was taken before.
-func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*walk, error) {
-	id, err := trace.NewID(start, e.opts.Rand)
-	if err != nil {
-		return nil, fail("INTERNAL", "request", "name the trace", err)
-	}
-	return &walk{Engine: e, snapshot: s, req: req, start: start,
-		trace: &caiov1.Trace{TraceId: id, Time: timestamppb.New(start), Request: withoutBody(req)}}, nil
 }
 
 // asRequest is what a workflow's own trace keeps as its request: who asks, and what is demanded of the whole.

@@ -20,7 +20,7 @@ type judge struct {
 	visible  visibility
 }
 
-func (j *judge) decide(ctx context.Context, req *caiov1.Request) (*Decision, error) {
+func (j *judge) decide(ctx context.Context, req *question) (*Decision, error) {
 	return decide(ctx, j.snapshot, j.past, req, j.seed, false, j.visible)
 }
 
@@ -28,20 +28,21 @@ func (j *judge) decide(ctx context.Context, req *caiov1.Request) (*Decision, err
 type plan struct {
 	*graph
 	*judge
+	asked     []*question // by node
 	decisions []*Decision // by node
 	chosen    []offer     // by node; places of 0 where a step has nobody
 	whole     *whole      // nil where a step has nobody
 	refusal   *Error      // why it may not run; nil: it may
 }
 
-// newPlan decides each step by itself and chooses the services with which the whole keeps what is demanded of it. That
+// newPlan decides each step, asked by node, by itself and chooses the services with which the whole keeps what is demanded of it. That
 // there are none is a plan with a refusal.
-func newPlan(ctx context.Context, g *graph, j *judge) (*plan, error) {
-	p := &plan{graph: g, judge: j, chosen: make([]offer, len(g.nodes))}
+func newPlan(ctx context.Context, g *graph, j *judge, asked []*question) (*plan, error) {
+	p := &plan{graph: g, judge: j, asked: asked, chosen: make([]offer, len(g.nodes))}
 	s := &search{graph: g, offers: make([][]offer, len(g.nodes))}
 	var refusals []*Error
 	for i, n := range g.nodes {
-		d, err := j.decide(ctx, n.request)
+		d, err := j.decide(ctx, asked[i])
 		if err != nil {
 			return nil, inStep(n.Id, asError(err))
 		}
@@ -51,7 +52,7 @@ func newPlan(ctx context.Context, g *graph, j *judge) (*plan, error) {
 			continue
 		}
 		var fault *Error
-		if s.offers[i], fault = p.offers(n, d, n.request.Intent, growth(n.Inputs)); fault != nil {
+		if s.offers[i], fault = p.offers(n, d, asked[i].effort, growth(n.Inputs)); fault != nil {
 			refusals = append(refusals, inStep(n.Id, fault))
 		}
 	}
@@ -76,10 +77,9 @@ func newPlan(ctx context.Context, g *graph, j *judge) (*plan, error) {
 	return p, err
 }
 
-// offers returns what those who may do n promise for it, best first. more is by how much inputs can make the intent
-// larger; whom that takes over the step's own budget has no offer. It fails where none is left.
-func (j *judge) offers(n *node, d *Decision, intent *caiov1.Intent, more int) ([]offer, *Error) {
-	work := newEffort(intent)
+// offers returns what those who may do n promise for it, best first. work is what its intent asks of them, more by how
+// many bytes inputs can make that larger; whom that takes over the step's own budget has no offer. It fails where none is left.
+func (j *judge) offers(n *node, d *Decision, work effort, more int) ([]offer, *Error) {
 	work.read += math.Ceil(float64(more) / 4)
 	var out []offer
 	var over proof.Price

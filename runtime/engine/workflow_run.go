@@ -15,7 +15,7 @@ import (
 )
 
 // RunWorkflow decides a workflow and runs it: each step as soon as what it needs is done, so that the latency promised
-// along the longest path is the whole's. It answers once nothing runs any more and all traces are durable. Where a step
+// along the longest path is the whole's. It answers once nothing runs any more and all traces are queued. Where a step
 // fails, those that run are canceled and no other begins; cancelling ctx does the same. A workflow that may not run is an
 // error; what became of one that ran is an answer, whatever it was.
 //
@@ -164,17 +164,19 @@ func (r *run) step(ctx context.Context, i int) {
 // execute does one step; the status is that of its trace.
 func (r *run) execute(ctx context.Context, i int) (*caiov1.Result, string, error) {
 	n, w := r.nodes[i], r.steps[i]
-	d, intent := r.decisions[i], n.request.Intent
+	d := r.decisions[i]
 	if len(n.Inputs) > 0 {
-		var err error
-		if intent, err = fill(intent, n.Inputs, r.resultOf); err != nil {
+		intent, err := fill(n.request.Intent, n.Inputs, r.resultOf)
+		if err != nil {
 			return nil, "failed", fail("TRANSFORMATION_FAILED", "inputs", "take the inputs", err).
 				hint("correct path, to or max_bytes of the step's inputs")
 		}
 		req := proto.CloneOf(n.request)
 		req.Intent = intent
-		w.req, w.trace.Request = req, withoutBody(req)
-		if d, err = r.decide(ctx, req); err != nil {
+		if err := w.ask(req); err != nil {
+			return nil, "failed", err
+		}
+		if d, err = r.decide(ctx, w.asked); err != nil {
 			return nil, failureStatus(ctx, err), err
 		}
 		w.decided(d)
@@ -182,7 +184,7 @@ func (r *run) execute(ctx context.Context, i int) (*caiov1.Result, string, error
 			return nil, "refused", d.refusal()
 		}
 	}
-	offers, fault := r.offers(n, d, intent, 0)
+	offers, fault := r.offers(n, d, w.asked.effort, 0)
 	if fault != nil {
 		return nil, "refused", fault
 	}

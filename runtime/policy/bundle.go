@@ -65,8 +65,18 @@ func (b Bundle) check() (faults Faults) {
 		faults = append(faults, &caiov1.Fault{Message: fmt.Sprintf("%d files; a set has at most %d", len(b), MaxBundleFiles)})
 	}
 	total := 0
-	for name, content := range b {
+	for _, content := range b {
 		total += len(content)
+	}
+	if total > MaxBundleBytes {
+		faults = append(faults, &caiov1.Fault{Message: fmt.Sprintf("%d bytes; the files of a set have at most %d together", total, MaxBundleBytes)})
+	}
+	return append(faults, b.misplaced()...)
+}
+
+// misplaced tells of files at paths where nothing of a policy set can lie.
+func (b Bundle) misplaced() (faults Faults) {
+	for name := range b {
 		if wrong := misnamed(name); wrong != "" {
 			faults = append(faults, &caiov1.Fault{File: cut(name, maxBundlePath), Message: wrong})
 			continue
@@ -76,9 +86,6 @@ func (b Bundle) check() (faults Faults) {
 				faults = append(faults, &caiov1.Fault{File: clean(name), Message: clean(dir) + " is a file of the set, so nothing can lie below it"})
 			}
 		}
-	}
-	if total > MaxBundleBytes {
-		faults = append(faults, &caiov1.Fault{Message: fmt.Sprintf("%d bytes; the files of a set have at most %d together", total, MaxBundleBytes)})
 	}
 	return faults
 }

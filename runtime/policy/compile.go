@@ -144,6 +144,9 @@ func packageName(pkg *ast.Package) string {
 
 // shape finds rules that go by the name of a judgement but are none: they would never refuse anybody.
 func shape(m *ast.Module) Faults {
+	if saysKept(m.Package) {
+		return keepShape(m)
+	}
 	kind, word := kindOf(m.Package)
 	if kind == "" {
 		return nil

@@ -169,7 +169,7 @@ func errorText(err error) string {
 	return cut("this rule cannot be evaluated, which refuses: "+message, maxMessage)
 }
 
-// readsIntent tells whether r, or a helper that it reaches, reads something of the intent's body, which no trace keeps.
+// readsIntent tells whether r, or a helper that it reaches, reads something of the intent's body that a trace need not keep.
 func (s *Set) readsIntent(r *ast.Rule) bool {
 	seen := map[*ast.Rule]bool{r: true}
 	for queue := []*ast.Rule{r}; len(queue) > 0; queue = queue[1:] {
@@ -270,12 +270,18 @@ func gotten(call []*ast.Term, held map[ast.Var]ast.Ref) ast.Ref {
 	return nil
 }
 
-// holdsIntent tells whether the value at path is, or holds, a part of the intent's body.
+// holdsIntent tells whether the value at path is, or holds, a part of the intent's body that is not recorded.
 func holdsIntent(path []string) bool {
 	if len(path) < 2 {
 		return len(path) == 0 || path[0] == "request"
 	}
-	return path[0] == "request" && path[1] == "intent" && !showable(path)
+	return path[0] == "request" && path[1] == "intent" && !showable(path) && !recorded(path)
+}
+
+// recorded tells whether path is that of the one number of an intent's body which every trace has, and with which a
+// request is decided again: how many tokens the answer may have.
+func recorded(path []string) bool {
+	return len(path) >= 4 && (path[2] == "chat" || path[2] == "code") && path[3] == "max_tokens"
 }
 
 // Message returns r as it goes over the wire.

@@ -100,8 +100,17 @@ func (s *Set) begin(ctx context.Context) (*session, error) {
 
 // run evaluates p over input. Errors in builtins come back beside the findings; err is what ended the evaluation.
 func (s *session) run(p *prepared, input *ast.Term) (found []finding, broken []topdown.Error, err error) {
+	broken, err = s.eval(p, input, func(result *ast.Term) error {
+		found, err = s.set.collect(result, found)
+		return err
+	})
+	return found, broken, err
+}
+
+// eval evaluates p over input and hands the answer to take. Errors in builtins come back; err is what ended the evaluation.
+func (s *session) eval(p *prepared, input *ast.Term, take func(result *ast.Term) error) (broken []topdown.Error, err error) {
 	if s.ctx.Err() != nil {
-		return nil, nil, s.ended()
+		return nil, s.ended()
 	}
 	q := topdown.NewQuery(p.body).
 		WithQueryCompiler(p.compiler).
@@ -120,16 +129,15 @@ func (s *session) run(p *prepared, input *ast.Term) (found []finding, broken []t
 	answered := false
 	err = q.Iter(s.ctx, func(r topdown.QueryResult) error {
 		answered = true
-		found, err = s.set.collect(r[resultVar], found)
-		return err
+		return take(r[resultVar])
 	})
 	switch {
 	case topdown.IsCancel(err) || s.ctx.Err() != nil:
-		return nil, nil, s.ended()
+		return nil, s.ended()
 	case err == nil && !answered:
 		err = errors.New("policies gave no answer")
 	}
-	return found, broken, err
+	return broken, err
 }
 
 func (s *session) ended() error {

@@ -53,7 +53,12 @@ func unknownFields(m *ast.Module, r *ast.Rule) Faults {
 			loc = r.Location
 		}
 		f := look(reading.ref)
+		ofTenant := len(reading.path) > 0 && reading.path[0] == "tenant"
 		switch {
+		case saysKept(m.Package) && !ofTenant:
+			faults = append(faults, faultAt(loc, "%s: what traces keep is asked once for each tenant; there is input.tenant and nothing else", shortRef(reading.ref)))
+		case !saysKept(m.Package) && ofTenant && kind != "":
+			faults = append(faults, faultAt(loc, "%s: there is no %q here; did you mean input.request.principal.tenant?", shortRef(reading.ref), "tenant"))
 		case f.unknown != "" && f.allowed == nil:
 			faults = append(faults, faultAt(loc, "%s: nothing follows there, so not %q either", shortRef(reading.ref), f.unknown))
 		case f.unknown != "":

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -59,7 +58,8 @@ func Load(fsys fs.FS) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, faults.sorted()
 	}
-	s.digest, s.tenants = t.digest(), tenants
+	s.files, s.tenants = t.files(), tenants
+	s.digest = schema.Digest(s.files.Archive())
 	for name, of := range tenants {
 		of.digest, of.tenant = s.digest, name
 	}
@@ -111,6 +111,9 @@ func (s *Set) finish() error {
 		return err
 	}
 	if s.check, err = newJudgement(s.compiler, s.where, KindGuarantee); err != nil {
+		return err
+	}
+	if s.keep.query, err = newKeepQuery(s.compiler); err != nil {
 		return err
 	}
 	s.warnings = lint(s.compiler, s.where).sorted()
@@ -311,18 +314,13 @@ func merge(dst, src map[string]any, at []string) ([]string, bool) {
 	return nil, true
 }
 
-func (t *tree) digest() string {
-	files := slices.Concat(t.modules, t.data)
-	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
-	var all bytes.Buffer
-	for _, f := range files {
-		all.WriteString(f.path)
-		all.WriteByte(0)
-		all.WriteString(strconv.Itoa(len(f.content)))
-		all.WriteByte(0)
-		all.Write(f.content)
+// files returns what decides: modules and data.
+func (t *tree) files() Bundle {
+	b := make(Bundle, len(t.modules)+len(t.data))
+	for _, f := range slices.Concat(t.modules, t.data) {
+		b[f.path] = f.content
 	}
-	return schema.Digest(all.Bytes())
+	return b
 }
 
 // conflicts tells the compiler where data lies, so that a package over the same path is an error.

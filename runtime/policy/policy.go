@@ -18,7 +18,11 @@
 //	{"rule": "id", "message": "for people", "facts": {"name": value}}
 //
 // of which rule and facts may be left out; a violation's may hold "reaction": "fail" (the default), "fallback" or
-// "accept". A rule may have any number of bodies, lie in any number of files, and use helpers of any package. The
+// "accept". Packages caio.trace and below may define
+//
+//	keep contains word if { ... }
+//
+// over input.tenant, where word is "intent" or "result": what traces keep of payloads. A rule may have any number of bodies, lie in any number of files, and use helpers of any package. The
 // files data.json, data.yaml and data.yml are read too and appear below data at the path of their directory. Below
 // tenants/NAME lies what is laid over all of it for those whom that tenant sends.
 //
@@ -69,6 +73,7 @@ const (
 // concurrent use.
 type Set struct {
 	digest   string
+	files    Bundle          // that decide; nil in the sets of tenants
 	tenant   string          // whose set it is; empty: everybody's who has none
 	tenants  map[string]*Set // those that have sets of their own; in these: none
 	rules    []Rule
@@ -86,6 +91,7 @@ type Set struct {
 	apart onceFactored
 	route judgement
 	check judgement
+	keep  keeping
 	limit time.Duration
 }
 

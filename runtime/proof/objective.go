@@ -60,8 +60,8 @@ var objective = [...]struct {
 // maxDB is the largest quality of a resonance; runtime/field gives no larger one.
 const maxDB = 300
 
-// formOf returns the form of that name.
-func formOf(name string) (Form, error) {
+// FormOf returns the form of that name, as a decision's objective has it. It fails on a name there is not.
+func FormOf(name string) (Form, error) {
 	for f := range objective {
 		if objective[f].name == name {
 			return Form(f), nil
@@ -121,6 +121,21 @@ func (f Form) Map(t *Terms) map[string]float64 {
 		out[w.term] = t[i]
 	}
 	return out
+}
+
+// Terms is the inverse of Map. It fails where a term is missing or there is one too many.
+func (f Form) Terms(named map[string]float64) (t Terms, err error) {
+	for i, w := range objective[f].weights {
+		value, ok := named[w.term]
+		if !ok {
+			return t, fmt.Errorf("there is no term %q", w.term)
+		}
+		t[i] = value
+	}
+	if len(named) != len(t) {
+		return t, fmt.Errorf("there are %d terms, the objective has %d", len(named), len(t))
+	}
+	return t, nil
 }
 
 // Write writes t as a map from the terms' names, the field of that number.

@@ -89,7 +89,7 @@ func readOptimum(from evidence) (e optimum, err error) {
 	var form, digits string
 	r.string(&form, "objective")
 	r.string(&digits, "seed")
-	if e.form, err = formOf(form); r.err == nil && err != nil {
+	if e.form, err = FormOf(form); r.err == nil && err != nil {
 		return e, err
 	}
 	if e.seed, err = strconv.ParseUint(digits, 10, 64); r.err == nil && err != nil {

@@ -30,7 +30,8 @@ func (o *orchestrator) OrchestrateStream(ctx context.Context, req *connect.Reque
 	emit := func(delta *caiov1.Delta) error {
 		return stream.Send(&caiov1.OrchestrateStreamResponse{Event: &caiov1.OrchestrateStreamResponse_Delta{Delta: delta}})
 	}
-	whole := &caiov1.OrchestrateRequest{Request: req.Msg.GetRequest(), Seed: req.Msg.GetSeed(), Explain: req.Msg.GetExplain()}
+	whole := &caiov1.OrchestrateRequest{Request: req.Msg.GetRequest(), Seed: req.Msg.GetSeed(), Explain: req.Msg.GetExplain(),
+		Durability: req.Msg.GetDurability()}
 	response, err := o.engine.Orchestrate(ctx, whole, emit)
 	if err != nil {
 		return err

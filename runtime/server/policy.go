@@ -92,6 +92,12 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 			return nil, ofSteps(w)
 		}
 		question.Request = past.GetRequest()
+		if intent := past.GetKept().GetIntent(); intent != nil {
+			question.Request.Intent = intent
+		}
+	} else if question.Request.GetPayload() != nil {
+		return nil, newError(codeInvalidRequest, stageRequest, "request.payload is set by the server, in what it records",
+			"leave it out; what is to be done stands in request.intent")
 	} else if question.Request.GetPrincipal() == nil {
 		question.Request.Principal = caller
 	} else if tenant := question.Request.GetPrincipal().GetTenant(); tenant != "" && !owns(caller, tenant) {
@@ -156,9 +162,9 @@ func since(past *caiov1.Trace, now *caiov1.PolicyServiceExplainResponse) (notes 
 			}
 		}
 	}
-	if len(blind) > 0 && past.GetRequest().GetIntent() != nil {
-		notes = append(notes, count(len(blind), "rule")+" cannot be replayed: they read the intent's body, which no trace keeps, and "+
-			"are told of as if there were none")
+	if len(blind) > 0 && past.GetRequest().GetIntent() != nil && past.GetKept().GetIntent() == nil {
+		notes = append(notes, count(len(blind), "rule")+" cannot be replayed: they read the intent's body, which this trace does not keep, "+
+			"and are told of as if there were none")
 	}
 	return notes
 }

@@ -181,7 +181,7 @@ func (s *Server) build() (http.Handler, error) {
 	mount := func(path string, h http.Handler) { mux.Handle(path, understood(limited(h, limit, writer), writer)) }
 	mount(caiov1connect.NewOrchestratorServiceHandler(&orchestrator{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewRegistryServiceHandler(&registry{s.opts.Engine, s.opts.Schema, s.draining}, gated...))
-	log := &traces{log: s.opts.Traces, draining: s.draining, now: s.opts.Now}
+	log := &traces{log: s.opts.Traces, engine: s.opts.Engine, draining: s.draining, now: s.opts.Now}
 	mount(caiov1connect.NewTraceServiceHandler(log, gated...))
 	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))

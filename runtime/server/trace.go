@@ -8,23 +8,30 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/smarthausgroup/caio/runtime/engine"
 	"github.com/smarthausgroup/caio/runtime/identity"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
-	"github.com/smarthausgroup/caio/schema/gen/caio/v1/caiov1connect"
 )
 
 // traces serves caio.v1.TraceService.
 type traces struct {
-	caiov1connect.UnimplementedTraceServiceHandler // Bundle
-
 	log      *trace.Log
+	engine   *engine.Engine
 	draining context.Context // ends when the shutdown begins
 	now      func() time.Time
 }
 
 func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServiceGetRequest]) (*connect.Response[caiov1.TraceServiceGetResponse], error) {
-	id := req.Msg.GetTraceId()
+	stored, err := t.find(ctx, req.Msg.GetTraceId())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+}
+
+// find returns a trace that the caller may read.
+func (t *traces) find(ctx context.Context, id string) (*caiov1.StoredTrace, error) {
 	stored, err := t.log.Get(ctx, id)
 	// A foreign trace is one that is not there: that it exists is the other tenant's matter.
 	if errors.Is(err, trace.ErrNotFound) || err == nil && !mayRead(ctx, stored) {
@@ -34,10 +41,7 @@ func (t *traces) Get(ctx context.Context, req *connect.Request[caiov1.TraceServi
 		return nil, newError(codeTraceNotFound, stageTrace, "the body of trace "+quote(id)+" was removed",
 			"'caio trace list --status erasure' shows when, by whom and why; its entry is in the log for ever")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return connect.NewResponse(&caiov1.TraceServiceGetResponse{Trace: stored}), nil
+	return stored, err
 }
 
 // mayRead tells whether the caller may read a trace.

@@ -81,9 +81,9 @@ func work(dir string) error {
 			err := error(nil)
 			if r%5 == 4 {
 				what = fmt.Sprintf("deleted %s %d", id, r)
-				err = s.DeleteService(context.Background(), id, r)
+				err = s.DeleteService(context.Background(), id, r, "")
 			} else {
-				err = s.SaveService(context.Background(), service(id, r))
+				err = s.SaveService(context.Background(), service(id, r), "")
 			}
 			if err != nil {
 				failed <- err

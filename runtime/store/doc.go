@@ -47,6 +47,10 @@
 //	H service id                  its history, as in history.go; none without the service
 //	P number                      a version of the policies, as in policy.go; number has four bytes, big-endian
 //	Q number                      its files; none for one that restores another's
+//	X sha256 piece                what decided, as in content.go; sha256 has 32 bytes, piece four, big-endian
+//	J change                      a change of the registry, as in states.go; change has eight bytes, big-endian
+//	R digest                      the change after which the registry had that digest, of 32 bytes
+//	M "changes"                   the last change, and the registry's digest after it
 //
 // In the index of a day:
 //

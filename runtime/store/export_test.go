@@ -28,6 +28,8 @@ var (
 	DecodeVersion = decodeVersion
 	EncodeFiles   = encodeFiles
 	DecodeFiles   = decodeFiles
+	DecodeFirst   = decodeFirst
+	DecodeChange  = decodeChange
 )
 
 // DecodePlace reads where a trace lies, and writes that again.

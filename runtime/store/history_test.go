@@ -47,7 +47,7 @@ func TestAHistoryLivesAsLongAsItsService(t *testing.T) {
 	}
 	s = open(t, dir, store.Options{})
 	wantHistory(t, s, 0, history("a"), changed)
-	if err := s.DeleteService(t.Context(), "b", 3); err != nil {
+	if err := s.DeleteService(t.Context(), "b", 3, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveHistory(t.Context(), []store.HistoryRecord{changed}); err != nil {

@@ -30,14 +30,18 @@ var ErrRevision = errors.New("revision is not newer than the stored one")
 
 // SaveService stores r, in place of the record of the same id if there is one, and makes r.Revision the last revision,
 // in one transaction. It returns once that is durable. The revision must be newer than the last; saves are therefore
-// made in the order of their revisions. Errors: ErrRevision, ErrLowSpace, ErrBroken, ErrClosed leave nothing written.
+// made in the order of their revisions. registry is the digest of the registry with it, under which RegistryAt tells its
+// state for ever; empty: it is not to be told. Errors: ErrRevision, ErrLowSpace, ErrBroken, ErrClosed leave nothing written.
 // After any other error it is not known whether it was. ctx is looked at before the write, which it does not interrupt.
-func (s *Store) SaveService(ctx context.Context, r ServiceRecord) error {
+func (s *Store) SaveService(ctx context.Context, r ServiceRecord, registry string) error {
 	if r.ID == "" || len(r.ID) > maxID {
 		return fmt.Errorf("save service %.80q: its id must have 1 to %d bytes", r.ID, maxID)
 	}
 	err := s.changeServices(ctx, r.Revision, func(txn *badger.Txn) error {
-		return s.set(txn, serviceKey(r.ID), encodeService(&r))
+		if err := s.set(txn, serviceKey(r.ID), encodeService(&r)); err != nil {
+			return err
+		}
+		return s.noteContract(txn, r.ID, r.Normal, registry)
 	})
 	if err != nil {
 		return fmt.Errorf("save service %s: %w", r.ID, err)
@@ -45,11 +49,11 @@ func (s *Store) SaveService(ctx context.Context, r ServiceRecord) error {
 	return nil
 }
 
-// DeleteService removes the record of that id and its history, if there are any, and makes revision the last one.
-// Otherwise it is like SaveService.
-func (s *Store) DeleteService(ctx context.Context, id string, revision uint64) error {
+// DeleteService removes the record of that id and its history, if there are any, and makes revision the last one; registry
+// is the digest of the registry without it. Otherwise it is like SaveService.
+func (s *Store) DeleteService(ctx context.Context, id string, revision uint64, registry string) error {
 	err := s.changeServices(ctx, revision, func(txn *badger.Txn) error {
-		return errors.Join(txn.Delete(serviceKey(id)), txn.Delete(historyKey(id)))
+		return errors.Join(txn.Delete(serviceKey(id)), txn.Delete(historyKey(id)), s.noteRemoval(txn, id, registry))
 	})
 	if err != nil {
 		return fmt.Errorf("delete service %.80q: %w", id, err)

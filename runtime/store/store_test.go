@@ -58,7 +58,7 @@ func service(id string, r uint64) store.ServiceRecord {
 func save(t *testing.T, s *store.Store, records ...store.ServiceRecord) {
 	t.Helper()
 	for _, r := range records {
-		if err := s.SaveService(t.Context(), r); err != nil {
+		if err := s.SaveService(t.Context(), r, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestServicesAreRenewedWithoutARevision(t *testing.T) {
 			// Since they were read, one was changed and one removed.
 			changed := service("s000", 301)
 			save(t, s, changed)
-			if err := s.DeleteService(t.Context(), "s001", 302); err != nil {
+			if err := s.DeleteService(t.Context(), "s001", 302, ""); err != nil {
 				t.Fatal(err)
 			}
 			want[0], want = changed, slices.Delete(want, 1, 2)
@@ -133,10 +133,10 @@ func TestServicesAndTheirRevisionSurviveARestart(t *testing.T) {
 	s := open(t, dir, store.Options{})
 	wantServices(t, s, 0)
 	save(t, s, service("b", 1), service("a", 2), service("b", 3), service("c", 4))
-	if err := s.DeleteService(t.Context(), "a", 5); err != nil {
+	if err := s.DeleteService(t.Context(), "a", 5, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteService(t.Context(), "never-there", 6); err != nil {
+	if err := s.DeleteService(t.Context(), "never-there", 6, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantServices(t, s, 6, service("b", 3), service("c", 4))
@@ -144,7 +144,7 @@ func TestServicesAndTheirRevisionSurviveARestart(t *testing.T) {
 	s = open(t, dir, store.Options{})
 	wantServices(t, s, 6, service("b", 3), service("c", 4))
 	for _, id := range []string{"b", "c"} {
-		if err := s.DeleteService(t.Context(), id, 7+uint64(id[0]-'b')); err != nil {
+		if err := s.DeleteService(t.Context(), id, 7+uint64(id[0]-'b'), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,21 +155,21 @@ func TestARevisionThatIsNotNewerIsRefused(t *testing.T) {
 	s := open(t, "", store.Options{InMemory: true})
 	save(t, s, service("a", 5))
 	for _, r := range []uint64{0, 4, 5} {
-		if err := s.SaveService(t.Context(), service("a", r)); !errors.Is(err, store.ErrRevision) || !errors.Is(err, trace.ErrRefused) {
+		if err := s.SaveService(t.Context(), service("a", r), ""); !errors.Is(err, store.ErrRevision) || !errors.Is(err, trace.ErrRefused) {
 			t.Errorf("save at %d: %v", r, err)
 		}
-		if err := s.DeleteService(t.Context(), "a", r); !errors.Is(err, store.ErrRevision) {
+		if err := s.DeleteService(t.Context(), "a", r, ""); !errors.Is(err, store.ErrRevision) {
 			t.Errorf("delete at %d: %v", r, err)
 		}
 	}
 	for _, id := range []string{"", strings.Repeat("x", 2000)} {
-		if err := s.SaveService(t.Context(), service(id, 6)); err == nil {
+		if err := s.SaveService(t.Context(), service(id, 6), ""); err == nil {
 			t.Errorf("an id of %d bytes was taken", len(id))
 		}
 	}
 	huge := service("secret-payload", 6)
 	huge.Normal = bytes.Repeat([]byte("secret"), 1<<20)
-	if err := s.SaveService(t.Context(), huge); !errors.Is(err, trace.ErrRefused) || strings.Contains(err.Error(), "secretsecret") {
+	if err := s.SaveService(t.Context(), huge, ""); !errors.Is(err, trace.ErrRefused) || strings.Contains(err.Error(), "secretsecret") {
 		t.Errorf("a service of 6 MB in memory: %.200v", err)
 	}
 	wantServices(t, s, 5, service("a", 5))
@@ -296,7 +296,7 @@ func TestANearlyFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	}
 	s = open(t, dir, store.Options{})
 	store.SetMinFree(s, 1<<62)
-	if err := s.SaveService(t.Context(), service("b", 2)); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
+	if err := s.SaveService(t.Context(), service("b", 2), ""); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("save: %v", err)
 	}
 	if err := appendTraces(t, s, 3, 1); !errors.Is(err, store.ErrLowSpace) || !errors.Is(err, trace.ErrRefused) {
@@ -319,7 +319,7 @@ func TestAfterAWriteOfUnknownOutcomeNothingMoreIsWritten(t *testing.T) {
 	if err := store.BreakWrites(s); errors.Is(err, trace.ErrRefused) || !errors.Is(err, store.ErrBroken) {
 		t.Errorf("the write that broke: %v", err)
 	}
-	if err := s.SaveService(t.Context(), service("b", 2)); !errors.Is(err, store.ErrBroken) || !errors.Is(err, trace.ErrRefused) {
+	if err := s.SaveService(t.Context(), service("b", 2), ""); !errors.Is(err, store.ErrBroken) || !errors.Is(err, trace.ErrRefused) {
 		t.Errorf("save: %v", err)
 	}
 	if err := appendTraces(t, s, 0, 1); !errors.Is(err, store.ErrBroken) {
@@ -342,7 +342,7 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	if _, _, err := s.Services(t.Context()); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("Services: %v", err)
 	}
-	if err := s.SaveService(t.Context(), service("a", 1)); !errors.Is(err, store.ErrClosed) {
+	if err := s.SaveService(t.Context(), service("a", 1), ""); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("SaveService: %v", err)
 	}
 	if _, err := s.Traces().Get(t.Context(), tracetest.ID(0)); !errors.Is(err, store.ErrClosed) {
@@ -401,7 +401,7 @@ func Example() {
 	}
 	defer s.Close()
 	ctx := context.Background()
-	if err := s.SaveService(ctx, store.ServiceRecord{ID: "fast", Source: []byte("..."), Revision: 1}); err != nil {
+	if err := s.SaveService(ctx, store.ServiceRecord{ID: "fast", Source: []byte("..."), Revision: 1}, ""); err != nil {
 		fmt.Println(err)
 		return
 	}

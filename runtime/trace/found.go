@@ -38,7 +38,7 @@ func RecordOf(s *caiov1.StoredTrace) (Record, error) {
 // describe sets what r is found by, from t and the bytes it was serialized to. It fails on bytes that are no trace.
 func (r *Record) describe(t *caiov1.Trace, raw []byte) error {
 	var rules ruleSet
-	r.RequestID = cut(t.GetRequest().GetContext().GetRequestId())
+	r.RequestID = cut(requestIDOf(t))
 	r.DurationMs = t.GetDurationMs()
 	r.Cost, _ = CostOf(t.GetAttempts())
 	r.Violation = false

@@ -87,7 +87,7 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 	if t.GetStatus() == "" || len(t.Status) > maxName {
 		return Record{}, fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)
 	}
-	tenant, services := t.GetRequest().GetPrincipal().GetTenant(), servicesOf(t)
+	tenant, services := tenantOf(t), servicesOf(t)
 	if len(services) > MaxServices {
 		return Record{}, fmt.Errorf("%w: trace %s names %d services, at most %d are allowed", ErrInvalid, t.TraceId, len(services), MaxServices)
 	}

@@ -13,7 +13,7 @@
 //
 // Written so, the bytes are those of proto.MarshalOptions{Deterministic: true}. Field numbers must be 1 to 15, which is
 // all that the house's hot messages have; text must be UTF-8, as everywhere in protobuf. A Writer belongs to one
-// goroutine; the zero Writer is empty and ready. Only Proto can fail.
+// goroutine; the zero Writer is empty and ready. Only Proto and Fields can fail.
 package wire
 
 import (
@@ -149,6 +149,12 @@ func (w *Writer) Uint(field int, n uint64) {
 // Int writes n, or nothing for 0: an int32 or int64 field.
 func (w *Writer) Int(field int, n int64) { w.Uint(field, uint64(n)) }
 
+// PresentInt writes n even if it is 0: an optional field.
+func (w *Writer) PresentInt(field int, n int64) {
+	w.uvarint(uint64(n))
+	w.tag(field, varint)
+}
+
 // Bool writes b, or nothing for false.
 func (w *Writer) Bool(field int, b bool) {
 	if b {
@@ -160,6 +166,15 @@ func (w *Writer) Bool(field int, b bool) {
 // that is not UTF-8.
 func (w *Writer) Proto(field int, m proto.Message) error {
 	mark := w.Len()
+	if err := w.Fields(m); err != nil {
+		return err
+	}
+	w.Message(field, mark)
+	return nil
+}
+
+// Fields writes the fields of m, which is not nil, without a header around them. It fails as Proto does.
+func (w *Writer) Fields(m proto.Message) error {
 	n := proto.Size(m)
 	to := w.space(n)
 	written, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.MarshalAppend(to[:0:n], m)
@@ -167,6 +182,5 @@ func (w *Writer) Proto(field int, m proto.Message) error {
 		w.at += n
 		return fmt.Errorf("write %s, %d of %d bytes: %w", m.ProtoReflect().Descriptor().Name(), len(written), n, err)
 	}
-	w.Message(field, mark)
 	return nil
 }

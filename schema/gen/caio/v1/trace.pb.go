@@ -199,10 +199,11 @@ func (x *Trace) GetErasure() *Erasure {
 	return nil
 }
 
-// Kept is what a trace holds of payloads because a rule under caio.trace says so.
+// Kept is what a trace holds of payloads because a rule under caio.trace says so, where it is 8 MiB at most. Its bytes are
+// those that the digests are of.
 type Kept struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The request's intent. Absent: not kept.
+	// The request's intent. Absent: not kept, or there was none.
 	Intent *Intent `protobuf:"bytes,1,opt,name=intent,proto3" json:"intent,omitempty"`
 	// The result. Absent: not kept, or there was none.
 	Result        *Result `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
@@ -881,7 +882,7 @@ type Snapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The contracts in force, sorted by id.
 	Contracts []*ContractFile `protobuf:"bytes,1,rep,name=contracts,proto3" json:"contracts,omitempty"`
-	// Those of the policies' files that decide, by path.
+	// Those of the policies' files that decide, by path; every tenant's, and no tests.
 	Policies map[string][]byte `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The modules of the adapters that executed, by the sha256 of each in hex. Empty: they were not asked for.
 	Adapters map[string][]byte `protobuf:"bytes,3,rep,name=adapters,proto3" json:"adapters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -949,14 +950,14 @@ func (x *Snapshot) GetRelease() string {
 	return ""
 }
 
-// ContractFile is a contract as it was registered.
+// ContractFile is a contract as it was in force.
 type ContractFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the service.
 	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
-	// sha256 of its normal form, in hex.
+	// sha256 of source, in hex.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Its YAML.
+	// Its normal form in canonical JSON, which is what decides. What its author wrote is not kept.
 	Source        []byte `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1119,11 +1120,13 @@ type TraceServiceBundleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the trace.
 	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	// Size of a tree that the caller knows, to be proven to be the beginning of the present one. 0: none.
+	// Size of a tree that the caller knows, to be proven to be the beginning of the present one. 0: none. Of one that is
+	// larger than the present one nothing can be proven: the bundle comes without, and its checkpoint shows that the log is
+	// smaller than it was.
 	EarlierSize uint64 `protobuf:"varint,2,opt,name=earlier_size,json=earlierSize,proto3" json:"earlier_size,omitempty"`
 	// Include what decided, so that the decision can be made again. For callers who may read every tenant's contracts.
 	Snapshot bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// Include the adapters that executed.
+	// Include the adapters that executed, and the rest of what decided.
 	Adapters      bool `protobuf:"varint,4,opt,name=adapters,proto3" json:"adapters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1187,7 +1190,7 @@ func (x *TraceServiceBundleRequest) GetAdapters() bool {
 	return false
 }
 
-// TraceServiceBundleResponse is a piece of the bundle.
+// TraceServiceBundleResponse holds the bundle.
 type TraceServiceBundleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bundle.
