@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/smarthausgroup/caio/runtime/contract"
 	"github.com/smarthausgroup/caio/runtime/engine"
 	"github.com/smarthausgroup/caio/runtime/policy"
 	"github.com/smarthausgroup/caio/runtime/trace"
@@ -320,4 +321,34 @@ func FuzzReplay(f *testing.F) {
 			t.Errorf("the same, but %v", got.Inputs)
 		}
 	})
+}
+
+// A registry that came into force before anything of it was kept, as that of an older store, is kept when the engine starts.
+func TestWhatWasInForceBeforeIsKeptAtTheStart(t *testing.T) {
+	parser := newHouse(t, defaults(nil))
+	var services []*contract.Service
+	for i := range 3 {
+		services = append(services, &contract.Service{Contract: parser.parse(t, service(fmt.Sprint("s", i), "privacy: {data_locality: local}")), Revision: 1})
+	}
+	h := newHouseFrom(t, engine.Options{Registry: contract.NewRegistry(services...)}, defaults(nil))
+	if _, err := h.Decide(t.Context(), &caiov1.DecideRequest{Request: request()}); err != nil {
+		t.Fatal(err)
+	}
+	last := stored(t, h)
+	s, err := h.Bundled(t.Context(), last.Trace, false)
+	if err != nil || len(s.Contracts) != 3 {
+		t.Fatalf("%v, %v", s, err)
+	}
+	if got, err := engine.Replay(t.Context(), last.Raw, s, policy.Factored); err != nil || !got.Same {
+		t.Errorf("%+v, %v", got, err)
+	}
+	unknown := proto.CloneOf(last.Trace)
+	unknown.Decision.Inputs.Registry = schema.Digest([]byte("never"))
+	if _, err := h.Bundled(t.Context(), unknown, false); code(err) != "SERVICE_NOT_FOUND" {
+		t.Errorf("a registry that was never kept: %v", err)
+	}
+	unknown.Decision = nil
+	if s, err := h.Bundled(t.Context(), unknown, true); s != nil || err != nil {
+		t.Errorf("nothing was decided: %v, %v", s, err)
+	}
 }
