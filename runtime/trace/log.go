@@ -43,7 +43,8 @@ type Options struct {
 	Signer *tree.Signer
 	// Witnesses are those whose cosignatures are kept. nil: nobody's are.
 	Witnesses []tree.Verifier
-	// Queue is how many traces may wait for the sequencer; Append blocks when it is full. 0: 1024.
+	// Queue is how many traces may wait to be serialized, and how many to be written; Append blocks when it is full.
+	// 0: 1024.
 	Queue int
 	// Logger is told when the log stops, and when the storage refuses what is queued. nil: nobody is.
 	Logger *slog.Logger
@@ -54,7 +55,8 @@ type Log struct {
 	storage Storage
 	signer  *tree.Signer
 	logger  *slog.Logger
-	queue   chan entry
+	given   chan entry    // traces that are to be serialized first, by the scribe
+	queue   chan entry    // records, to the sequencer
 	done    chan struct{} // closed when the sequencer has ended
 	state   atomic.Pointer[state]
 	stopped atomic.Pointer[error] // why nothing more is written; nil: it is
@@ -65,8 +67,8 @@ type Log struct {
 
 	watchers watchers
 
-	mu     sync.RWMutex // held for reading while sending to queue
-	closed bool         // guarded by mu; queue is closed when true
+	mu     sync.RWMutex // held for reading while sending to given or queue
+	closed bool         // guarded by mu; given is closed when true
 }
 
 // state is how far the log is, durably.
@@ -75,9 +77,10 @@ type state struct {
 	checkpoint []byte // nil: the log is empty and was never signed
 }
 
-// entry is a record on its way, and where its fate is told. The channel holds one, so the sequencer never waits for a
-// caller that went away. An entry without a record is a question: was all that was queued before it written?
+// entry is a trace or a record on its way, and where its fate is told. The channel holds one, so the sequencer never
+// waits for a caller that went away. An entry with neither is a question: was all that was queued before it written?
 type entry struct {
+	trace  *caiov1.Trace // nil once it is a record
 	record *Record
 	fate   chan error // nil: nobody waits
 }
@@ -91,12 +94,13 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
+	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{})}
 	edge, err := l.begin()
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
 	}
 	l.watchers.begin(edge.Size())
+	go l.scribe()
 	go l.sequence(edge)
 	return l, nil
 }
@@ -152,40 +156,67 @@ func (l *Log) signed(checkpoint []byte) (tree.Head, error) {
 	return c.Head, nil
 }
 
-// Append writes t to the log, and returns once that is as far as d says. t is read before Append returns and not kept.
+// Append writes t to the log, and returns once that is as far as d says. Of Durable t is read before Append returns and
+// not kept; of Queued t is the log's from then on and must not be changed any more: it is serialized later, so that
+// nobody waits for that.
 //
 // When ctx ends while the queue is full, nothing is written and the error is ctx's. When it ends later, the error is
 // ErrUnwaited as well, and the trace is written all the same: a caller that must not lose a trace passes a context
 // without cancellation. Other errors: ErrInvalid, ErrExists, ErrRefused (the storage takes nothing now; wrapped with
 // why) and ErrClosed leave nothing written and the log usable; ErrStopped leaves open whether this trace was written
 // if it was in the group that failed, and is returned for every trace after it. Of a queued trace only what is known
-// before it is queued is an error; of what becomes of it later the logger is told.
+// before it is queued is an error; of what becomes of it later the logger is told. One that turns out not to be
+// serializable is replaced by one that says so.
 func (l *Log) Append(ctx context.Context, t *caiov1.Trace, d Durability) error {
+	if err := check(t); err != nil {
+		return fmt.Errorf("append trace: %w", err)
+	}
+	if why := l.stopped.Load(); why != nil {
+		return fmt.Errorf("append trace %s: %w", t.TraceId, *why)
+	}
+	if d == Queued {
+		if err := l.enqueue(ctx, l.given, entry{trace: t}); err != nil {
+			return fmt.Errorf("append trace %s: %w", t.TraceId, err)
+		}
+		return nil
+	}
 	r, err := newRecord(t)
 	if err != nil {
 		return fmt.Errorf("append trace: %w", err)
 	}
-	if why := l.stopped.Load(); why != nil {
-		return fmt.Errorf("append trace %s: %w", r.TraceID, *why)
+	e := entry{record: &r, fate: make(chan error, 1)}
+	if err = l.enqueue(ctx, l.queue, e); err == nil {
+		err = e.wait(ctx)
 	}
-	e := entry{record: &r}
-	if d != Queued {
-		e.fate = make(chan error, 1)
-	}
-	if err := l.enqueue(ctx, e); err != nil {
-		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
-	}
-	if err := e.wait(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
 	}
 	return nil
 }
 
-// wait returns e's fate, nil if nobody is to be told.
-func (e entry) wait(ctx context.Context) error {
-	if e.fate == nil {
-		return nil
+// scribe makes records of the traces that were given, in their order. It ends when given is closed and empty, and then
+// closes the queue: who sends to that has ended before.
+func (l *Log) scribe() {
+	defer close(l.queue)
+	for e := range l.given {
+		if e.trace != nil {
+			r, err := newRecord(e.trace)
+			if err != nil {
+				l.logger.Error("a trace could not be written as it is; another takes its place", "trace_id", e.trace.TraceId, "error", err)
+				r, err = unserializable(e.trace, err)
+			}
+			if err != nil {
+				l.logger.Error("a trace is lost", "trace_id", e.trace.TraceId, "error", err)
+				continue
+			}
+			e = entry{record: &r, fate: e.fate}
+		}
+		l.queue <- e
 	}
+}
+
+// wait returns e's fate.
+func (e entry) wait(ctx context.Context) error {
 	select {
 	case err := <-e.fate:
 		return err
@@ -194,14 +225,14 @@ func (e entry) wait(ctx context.Context) error {
 	}
 }
 
-func (l *Log) enqueue(ctx context.Context, e entry) error {
+func (l *Log) enqueue(ctx context.Context, to chan entry, e entry) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
 		return ErrClosed
 	}
 	select {
-	case l.queue <- e:
+	case to <- e:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place in the queue: %w", context.Cause(ctx))
@@ -211,7 +242,7 @@ func (l *Log) enqueue(ctx context.Context, e entry) error {
 // settle returns once everything that was queued before is written or has failed.
 func (l *Log) settle(ctx context.Context) error {
 	e := entry{fate: make(chan error, 1)}
-	if err := l.enqueue(ctx, e); err != nil {
+	if err := l.enqueue(ctx, l.given, e); err != nil {
 		if errors.Is(err, ErrClosed) {
 			<-l.done // Close writes what is queued
 			return nil
@@ -230,24 +261,26 @@ func (l *Log) Admit(ctx context.Context) error {
 	if err := l.storage.Ready(); err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if len(l.queue) < cap(l.queue) {
+	if !l.full() {
 		return nil
 	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	again := time.NewTicker(patience / 200)
 	defer again.Stop()
-	for len(l.queue) == cap(l.queue) {
+	for l.full() {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:
-			return fmt.Errorf("%w: %d traces wait for the disk", ErrFull, cap(l.queue))
+			return fmt.Errorf("%w: %d traces wait for the disk", ErrFull, len(l.given)+len(l.queue))
 		}
 	}
 	return nil
 }
+
+func (l *Log) full() bool { return len(l.queue) == cap(l.queue) || len(l.given) == cap(l.given) }
 
 // Close takes no more traces, writes those that are queued, and waits until it is done. It may be called more than
 // once, by anybody; every call waits. The error tells how many queued traces could not be written, and why.
@@ -255,7 +288,7 @@ func (l *Log) Close() error {
 	l.mu.Lock() // waits for senders, which the sequencer is still serving
 	if !l.closed {
 		l.closed = true
-		close(l.queue)
+		close(l.given)
 	}
 	l.mu.Unlock()
 	<-l.done

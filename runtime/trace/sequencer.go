@@ -28,6 +28,7 @@ func (l *Log) sequence(edge tree.Edge) {
 	for {
 		if len(s.kept) > 0 {
 			if !s.retry() {
+				s.giveUp()
 				return
 			}
 			continue
@@ -142,7 +143,6 @@ func (s *sequencer) retry() bool {
 	closed := s.closed
 	s.mu.RUnlock()
 	if closed && s.storage.Ready() != nil {
-		s.logger.Error("queued traces are lost: the storage takes nothing", "traces", len(s.kept), "first", s.kept[0].id(), "error", s.storage.Ready())
 		return false
 	}
 	time.Sleep(linger)
@@ -155,6 +155,19 @@ func (s *sequencer) retry() bool {
 		s.write(s.group)
 	}
 	return true
+}
+
+// giveUp tells what is lost when the log is closed and the storage takes nothing.
+func (s *sequencer) giveUp() {
+	why := fmt.Errorf("%w: %w", ErrRefused, s.storage.Ready())
+	for e := range s.queue { // until the scribe has closed it
+		if e.fate != nil {
+			e.fate <- why
+		} else {
+			s.kept = append(s.kept, e)
+		}
+	}
+	s.logger.Error("queued traces are lost: the log is closed, and the storage takes nothing", "traces", len(s.kept), "first", s.kept[0].id(), "error", why)
 }
 
 // append writes what is in group as one group of the storage.
