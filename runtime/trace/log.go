@@ -20,9 +20,11 @@ const (
 	maxGroupBytes = 4 << 20 // bytes of Raw, unless a single trace has more
 	defaultQueue  = 1024
 
-	// linger is how long a group gathers that nobody waits for. It is far below what a person notices, and at a few
+	// linger is how long traces gather that nobody waits for. It is far below what a person notices, and at a few
 	// thousand traces a second fills a group.
 	linger = 20 * time.Millisecond
+	// straggle is how long a group waits for the next record while the scribe makes them.
+	straggle = 2 * time.Millisecond
 	// patience is how long Admit waits for a place in a full queue.
 	patience = time.Second
 )
@@ -55,6 +57,7 @@ type Log struct {
 	storage Storage
 	signer  *tree.Signer
 	logger  *slog.Logger
+	hurry   chan struct{} // holds one: the scribe is to begin now
 	given   chan entry    // traces that are to be serialized first, by the scribe
 	queue   chan entry    // records, to the sequencer
 	done    chan struct{} // closed when the sequencer has ended
@@ -94,7 +97,7 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{})}
+	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	edge, err := l.begin()
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
@@ -178,6 +181,9 @@ func (l *Log) Append(ctx context.Context, t *caiov1.Trace, d Durability) error {
 		if err := l.enqueue(ctx, l.given, entry{trace: t}); err != nil {
 			return fmt.Errorf("append trace %s: %w", t.TraceId, err)
 		}
+		if len(l.given) >= min(maxGroup, cap(l.given)/2) {
+			l.hasten()
+		}
 		return nil
 	}
 	r, err := newRecord(t)
@@ -196,22 +202,50 @@ func (l *Log) Append(ctx context.Context, t *caiov1.Trace, d Durability) error {
 
 // scribe makes records of the traces that were given, in their order. It ends when given is closed and empty, and then
 // closes the queue: who sends to that has ended before.
+//
+// The first trace wakes it; then it waits a while before it begins, unless somebody is in a hurry: a caller who had to
+// wake it for each trace would pay more for that than for all else that recording asks of it.
 func (l *Log) scribe() {
 	defer close(l.queue)
+	late := time.NewTimer(linger)
+	defer late.Stop()
 	for e := range l.given {
 		if e.trace != nil {
-			r, err := newRecord(e.trace)
-			if err != nil {
-				l.logger.Error("a trace could not be written as it is; another takes its place", "trace_id", e.trace.TraceId, "error", err)
-				r, err = unserializable(e.trace, err)
+			late.Reset(linger)
+			select {
+			case <-late.C:
+			case <-l.hurry:
 			}
-			if err != nil {
-				l.logger.Error("a trace is lost", "trace_id", e.trace.TraceId, "error", err)
-				continue
-			}
-			e = entry{record: &r, fate: e.fate}
 		}
-		l.queue <- e
+		l.write(e)
+		for n := len(l.given); n > 0; n-- {
+			l.write(<-l.given) // nobody else receives
+		}
+	}
+}
+
+// write makes e a record and hands it to the sequencer.
+func (l *Log) write(e entry) {
+	if e.trace != nil {
+		r, err := newRecord(e.trace)
+		if err != nil {
+			l.logger.Error("a trace could not be written as it is; another takes its place", "trace_id", e.trace.TraceId, "error", err)
+			r, err = unserializable(e.trace, err)
+		}
+		if err != nil {
+			l.logger.Error("a trace is lost", "trace_id", e.trace.TraceId, "error", err)
+			return
+		}
+		e = entry{record: &r, fate: e.fate}
+	}
+	l.queue <- e
+}
+
+// hasten makes the scribe begin now.
+func (l *Log) hasten() {
+	select {
+	case l.hurry <- struct{}{}:
+	default:
 	}
 }
 
@@ -249,12 +283,19 @@ func (l *Log) settle(ctx context.Context) error {
 		}
 		return err
 	}
+	l.hasten()
 	return e.wait(ctx)
 }
 
 // Admit returns nil if a request may begin whose trace is to be appended, and else why not: ErrStopped, ErrRefused with
 // the storage's reason, ErrClosed, or ErrFull after a second in which the queue had no place. It reserves nothing.
 func (l *Log) Admit(ctx context.Context) error {
+	l.mu.RLock()
+	closed := l.closed
+	l.mu.RUnlock()
+	if closed {
+		return ErrClosed
+	}
 	if why := l.stopped.Load(); why != nil {
 		return *why
 	}
@@ -289,6 +330,7 @@ func (l *Log) Close() error {
 	if !l.closed {
 		l.closed = true
 		close(l.given)
+		l.hasten()
 	}
 	l.mu.Unlock()
 	<-l.done

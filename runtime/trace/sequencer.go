@@ -23,7 +23,7 @@ type sequencer struct {
 func (l *Log) sequence(edge tree.Edge) {
 	defer close(l.done)
 	defer l.watchers.close()
-	s := sequencer{Log: l, edge: edge, timer: time.NewTimer(linger), group: make([]entry, 0, maxGroup)}
+	s := sequencer{Log: l, edge: edge, timer: time.NewTimer(straggle), group: make([]entry, 0, maxGroup)}
 	defer s.timer.Stop()
 	for {
 		if len(s.kept) > 0 {
@@ -59,11 +59,11 @@ func (s *sequencer) gather(first entry) {
 	}
 }
 
-// next returns what is queued next; false if there is nothing: at once if there is a hurry, else once the group has
-// lingered, which begins with its first entry.
+// next returns what is queued next; false if there is nothing: at once if there is a hurry, else after a while, which
+// begins with the group's first entry.
 func (s *sequencer) next(hurry, first bool) (entry, bool) {
 	if first {
-		s.timer.Reset(linger)
+		s.timer.Reset(straggle)
 	}
 	select {
 	case e, ok := <-s.queue:
