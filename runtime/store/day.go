@@ -209,7 +209,8 @@ func (d *day) try(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	o := d.t.s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1)
+	o := d.t.s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1).
+		WithNumMemtables(5).WithNumLevelZeroTables(10).WithNumLevelZeroTablesStall(20) // nobody who waits for a trace waits for a flush
 	orphans, err := checkTables(o)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -34,11 +36,23 @@ func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Recor
 	err = guard(func() error {
 		defer l.end()
 		for len(found) < f.Limit {
-			r, err := l.next()
-			if err != nil || r == nil {
+			places, err := l.take(f.Limit - len(found))
+			if err != nil || len(places) == 0 {
 				return err
 			}
-			found = append(found, r)
+			records, err := t.load(places)
+			if err != nil {
+				return err
+			}
+			for i, r := range records {
+				if r == nil {
+					continue // erased
+				}
+				if !f.Selects(r) {
+					return fmt.Errorf("sequence %d: %w: an index names it that should not", places[i].sequence, trace.ErrDamaged)
+				}
+				found = append(found, r)
+			}
 		}
 		return nil
 	})
@@ -46,6 +60,41 @@ func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Recor
 		return nil, err
 	}
 	return found, nil
+}
+
+// A foundAt is where a record lies that was found.
+type foundAt struct {
+	place
+	sequence uint64
+}
+
+// loaders is how many records of a listing are read at once: they lie anywhere, and a disk serves many as fast as one.
+const loaders = 16
+
+// load reads the records at places. One that was erased is nil.
+func (t *traces) load(places []foundAt) ([]*trace.Record, error) {
+	records, errs := make([]*trace.Record, len(places)), make([]error, len(places))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(loaders, len(places)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(places); i = int(next.Add(1)) - 1 {
+				errs[i] = guard(func() error {
+					body, err := t.journal.Read(places[i].Location)
+					if errors.Is(err, trace.ErrErased) {
+						return nil
+					}
+					if err != nil {
+						return fmt.Errorf("sequence %d: %w", places[i].sequence, err)
+					}
+					records[i], err = t.s.record(body, places[i].sequence)
+					return err
+				})
+			}
+		})
+	}
+	wg.Wait()
+	return records, errors.Join(errs...)
 }
 
 // byNewest returns the days, the one with the newest request first. Those of which that is not known come first.
@@ -84,9 +133,9 @@ type cursor struct {
 	at    [positionSize]byte
 }
 
-// next returns the next record, nil at the end.
-func (l *listing) next() (*trace.Record, error) {
-	for {
+// take returns where the next records lie that the indexes and their places select, at most n; fewer at the end.
+func (l *listing) take(n int) (places []foundAt, err error) {
+	for len(places) < n {
 		var best *cursor
 		for _, c := range l.begun {
 			if best == nil || bytes.Compare(c.at[:], best.at[:]) > 0 {
@@ -102,22 +151,23 @@ func (l *listing) next() (*trace.Record, error) {
 			continue
 		}
 		if best == nil {
-			return nil, nil
+			return places, nil
 		}
-		r, err := best.load(l.f)
-		if err != nil && !errors.Is(err, trace.ErrErased) {
+		at := foundAt{sequence: sequence(best.at)}
+		if at.place, err = best.d.place(best.txn, at.sequence); err != nil {
 			return nil, err
+		}
+		if at.selects(l.f) {
+			places = append(places, at)
 		}
 		if next := best.at; !decrement(&next) || !best.seek(l, next) {
 			l.leave(best)
 		}
-		if cerr := l.ctx.Err(); cerr != nil {
-			return nil, cerr
-		}
-		if err == nil && r != nil {
-			return r, nil
+		if err := l.ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
+	return places, nil
 }
 
 // mayPrecede tells whether d may hold something newer than where c stands.
@@ -152,27 +202,6 @@ func (l *listing) begin(d *day) error {
 func (c *cursor) seek(l *listing, at [positionSize]byte) (ok bool) {
 	c.at, ok = meet(l.ctx, c.walks, at)
 	return ok && bytes.Compare(c.at[:], l.oldest[:]) >= 0
-}
-
-// load returns the record at which c stands, nil if f does not select it by what only its place tells.
-func (c *cursor) load(f *trace.Filter) (*trace.Record, error) {
-	seq := sequence(c.at)
-	p, err := c.d.place(c.txn, seq)
-	if err != nil || !p.selects(f) {
-		return nil, err
-	}
-	body, err := c.d.t.journal.Read(p.Location)
-	if err != nil {
-		return nil, fmt.Errorf("sequence %d: %w", seq, err)
-	}
-	r, err := c.d.t.s.record(body, seq)
-	if err != nil {
-		return nil, err
-	}
-	if !f.Selects(r) {
-		return nil, fmt.Errorf("sequence %d: %w: an index names it that should not", seq, trace.ErrDamaged)
-	}
-	return r, nil
 }
 
 // leave ends with c.
