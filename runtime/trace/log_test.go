@@ -394,3 +394,28 @@ func TestNewIDNeedsItsRandomness(t *testing.T) {
 		t.Errorf("%q, %v", id, err)
 	}
 }
+
+func TestAQueuedTraceThatCannotBeWrittenIsReplacedByOneThatSaysSo(t *testing.T) {
+	var said bytes.Buffer
+	l := openLog(t, trace.NewMemory(), trace.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	for name, harm := range map[string]func(*caiov1.Trace){
+		"not UTF-8":       func(m *caiov1.Trace) { m.ResultDigest = "\xff" },
+		"too large":       func(m *caiov1.Trace) { m.ResultDigest = strings.Repeat("x", trace.MaxRaw) },
+		"a long tenant":   func(m *caiov1.Trace) { m.Request.Principal.Tenant = strings.Repeat("t", 5000) },
+		"a broken tenant": func(m *caiov1.Trace) { m.Request.Principal.Tenant = "acme\xff" },
+	} {
+		m := newTrace(t, 5)
+		harm(m)
+		if err := l.Append(t.Context(), m, trace.Queued); err != nil {
+			t.Fatal(name, err)
+		}
+		stored, err := l.Get(t.Context(), m.TraceId)
+		if err != nil || stored.Trace.Error.GetCode() != "INTERNAL" || !stored.Trace.Time.AsTime().Equal(time.Unix(5, 0)) {
+			t.Errorf("%s: %v, %v", name, stored, err)
+		}
+	}
+	l.Close()
+	if n := strings.Count(said.String(), "another takes its place"); n != 4 {
+		t.Errorf("it was said %d times: %s", n, said.String())
+	}
+}

@@ -70,7 +70,7 @@ func (p Position) Compare(q Position) int {
 	return 0
 }
 
-// check tells whether t can be a record, as far as that is known without serializing it.
+// check tells whether t can be a record, as far as that is known at once: whoever appends a queued trace waits for it.
 func check(t *caiov1.Trace) error {
 	if !validID(t.GetTraceId()) {
 		return fmt.Errorf("%w: its id %.40q is not 32 lower-case hex digits", ErrInvalid, t.GetTraceId())
@@ -87,13 +87,6 @@ func check(t *caiov1.Trace) error {
 	if t.GetStatus() == "" || len(t.Status) > maxName {
 		return fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)
 	}
-	tenant, services := tenantOf(t), servicesOf(t)
-	if len(services) > MaxServices {
-		return fmt.Errorf("%w: trace %s names %d services, at most %d are allowed", ErrInvalid, t.TraceId, len(services), MaxServices)
-	}
-	if len(tenant) > maxName || slices.ContainsFunc(services, func(s string) bool { return len(s) > maxName }) {
-		return fmt.Errorf("%w: trace %s: tenant or service longer than %d bytes", ErrInvalid, t.TraceId, maxName)
-	}
 	return nil
 }
 
@@ -101,6 +94,13 @@ func check(t *caiov1.Trace) error {
 func newRecord(t *caiov1.Trace) (Record, error) {
 	if err := check(t); err != nil {
 		return Record{}, err
+	}
+	tenant, services := tenantOf(t), servicesOf(t)
+	if len(services) > MaxServices {
+		return Record{}, fmt.Errorf("%w: trace %s names %d services, at most %d are allowed", ErrInvalid, t.TraceId, len(services), MaxServices)
+	}
+	if len(tenant) > maxName || slices.ContainsFunc(services, func(s string) bool { return len(s) > maxName }) {
+		return Record{}, fmt.Errorf("%w: trace %s: tenant or service longer than %d bytes", ErrInvalid, t.TraceId, maxName)
 	}
 	// Deterministic makes equal traces equal bytes within one build. It is a courtesy to tests: across builds
 	// protobuf promises nothing, which is why the stored bytes are what counts.
@@ -112,7 +112,7 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 		return Record{}, fmt.Errorf("%w: trace %s has %d bytes, at most %d are allowed", ErrInvalid, t.TraceId, len(raw), MaxRaw)
 	}
 	r := Record{
-		TraceID: t.TraceId, Tenant: tenantOf(t), Services: servicesOf(t), Status: t.Status,
+		TraceID: t.TraceId, Tenant: tenant, Services: services, Status: t.Status,
 		Time: t.Time.AsTime(), Hash: sha256.Sum256(raw), Raw: raw,
 	}
 	if err := r.describe(t, raw); err != nil {
@@ -124,9 +124,10 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 // unserializable returns the trace that takes the place of t, which check found good and newRecord did not: it was
 // promised that there is one, and that it says what happened.
 func unserializable(t *caiov1.Trace, why error) (Record, error) {
+	tenant := strings.ToValidUTF8(tenantOf(t), "")
 	return newRecord(&caiov1.Trace{
 		TraceId: t.TraceId, Time: t.Time, DurationMs: t.DurationMs, Status: "failed",
-		Request: &caiov1.Request{Principal: &caiov1.Principal{Tenant: strings.ToValidUTF8(tenantOf(t), "")}},
+		Request: &caiov1.Request{Principal: &caiov1.Principal{Tenant: tenant[:min(len(tenant), maxName/2)]}},
 		Error:   &caiov1.Error{Code: "INTERNAL", Stage: "trace", Message: strings.ToValidUTF8("this trace could not be written: "+why.Error(), "?")},
 	})
 }
@@ -180,7 +181,15 @@ func TimeOf(id string) time.Time {
 }
 
 func validID(id string) bool {
-	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
+	if len(id) != 32 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // validTime tells whether t fits into nanoseconds since 1970 in 64 bits, the form in which storages order times.
