@@ -100,7 +100,7 @@ func BenchmarkRead(b *testing.B) {
 		for range b.N {
 			open(b, dir, store.Options{}).Close()
 		}
-		tables, err := filepath.Glob(filepath.Join(dir, "db", "*.sst"))
+		tables, err := filepath.Glob(filepath.Join(dir, "traces", "*", "index", "*.sst"))
 		if err != nil {
 			b.Fatal(err)
 		}
