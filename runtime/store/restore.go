@@ -195,7 +195,7 @@ func (s *Store) checkRestored(ctx context.Context, done *Restored, earlier *tree
 	case earlier == nil || earlier.Size == 0:
 		return "", nil
 	case earlier.Size > head.Size:
-		return fmt.Sprintf("the checkpoint is of %d traces, the backup of %s has %d: the last %d would be lost",
+		return fmt.Sprintf("the checkpoint is of %d traces, the backup of %s has %d: the last %d are missing",
 			earlier.Size, done.Taken.Format(time.RFC3339), head.Size, earlier.Size-head.Size), nil
 	}
 	proof, err := tree.ProveConsistency(s.traces, head, earlier.Size)
@@ -204,7 +204,7 @@ func (s *Store) checkRestored(ctx context.Context, done *Restored, earlier *tree
 	}
 	if err := tree.CheckConsistency(proof, head, *earlier); err != nil {
 		return fmt.Sprintf("its first %d traces are not those that the checkpoint names: it is of another log, or of another "+
-			"history of it, and what that log had and this one has not would be lost", earlier.Size), nil
+			"history of it, and what that log had and this one has not is missing", earlier.Size), nil
 	}
 	return "", nil
 }

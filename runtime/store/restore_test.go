@@ -128,8 +128,8 @@ func TestAnOlderBackupThanACheckpointIsRefused(t *testing.T) {
 	}{
 		"earlier":                 {store.RestoreOptions{Earlier: earlier, LogKey: verifier}, nil, ""},
 		"the same":                {store.RestoreOptions{Earlier: same}, nil, ""},
-		"later":                   {store.RestoreOptions{Earlier: later, LogKey: verifier}, store.ErrBehind, "the last 2 would be lost"},
-		"later, forced":           {store.RestoreOptions{Earlier: later, Force: true}, nil, "the last 2 would be lost"},
+		"later":                   {store.RestoreOptions{Earlier: later, LogKey: verifier}, store.ErrBehind, "the last 2 are missing"},
+		"later, forced":           {store.RestoreOptions{Earlier: later, Force: true}, nil, "the last 2 are missing"},
 		"of another log":          {store.RestoreOptions{Earlier: checkpoint(another)}, store.ErrBehind, "of another log"},
 		"of another log, forced":  {store.RestoreOptions{Earlier: checkpoint(another), Force: true}, nil, "of another log"},
 		"of another log, by key":  {store.RestoreOptions{Earlier: checkpoint(another), LogKey: verifier, Force: true}, tree.ErrCheckpoint, ""},
