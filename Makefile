@@ -98,7 +98,8 @@ bench-decision: build ## print what decisions cost with both engines, over the n
 # Both write to the disk of BENCH_DIR.
 BENCH_DIR ?= .
 bench-trace: tlog ## print what durable traces cost, beside Tessera's POSIX log in the same run
-	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && bin/tlog bench --dir $$dir
+	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && \
+	$(GO) test -tags bench -run TestBenchTrace -count=1 -v -timeout 20m ./runtime/store -dir $$dir/caio && bin/tlog bench --dir $$dir
 
 differential: ## minutes: hold the two policy engines against each other over 1,000,000 pairs of invented policies and services
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy

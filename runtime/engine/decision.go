@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/smarthausgroup/caio/runtime/internal/wire"
@@ -45,26 +44,16 @@ func (d *Decision) refusal() error {
 	return &Error{m.Error, nil}
 }
 
-// enter makes d the field of m of that number, 1 to 15, without decoding it: m carries the bytes as a field that its Go
-// type does not know. They are what is sent or stored; m's getters do not see them, schema.Decoded does. All messages
-// that d was entered into share the bytes, tag included, so only the last of them may be used.
-func (d *Decision) enter(m proto.Message, field protowire.Number) {
-	d.framed[0] = byte(field)<<3 | byte(protowire.BytesType)
-	m.ProtoReflect().SetUnknown(d.framed[:d.after:d.after])
-}
+// enter makes d the field decision of m, a response, without decoding it: m carries the bytes as a field that its Go type
+// does not know. They are what is sent; m's getters do not see them, schema.Decoded does. All messages that d was entered
+// into share the bytes, so that field has the same number in all of them.
+func (d *Decision) enter(m proto.Message) { m.ProtoReflect().SetUnknown(d.framed[:d.after:d.after]) }
 
 // record enters d into its trace, and with it the request that it is about, in the bytes that it names by their digest.
-func (d *Decision) record(t *caiov1.Trace) {
-	d.framed[0] = decisionOfTrace<<3 | byte(protowire.BytesType)
-	t.ProtoReflect().SetUnknown(d.framed)
-}
+func (d *Decision) record(t *caiov1.Trace) { t.ProtoReflect().SetUnknown(d.framed) }
 
-// The fields that a decision is entered into.
-const (
-	decisionOfTrace       = 6
-	decisionOfDecide      = 2
-	decisionOfOrchestrate = 7
-)
+// decisionField is the number of the field decision, in a Trace and in the responses that carry one.
+const decisionField = 6
 
 // A tally is what the sentence about a choice says of the others.
 type tally struct {
@@ -95,7 +84,7 @@ func (c *choice) decision() (*Decision, error) {
 	c.String(1, d.ServiceID)
 
 	n := c.Len() - request
-	c.Message(decisionOfTrace, request)
+	c.Message(decisionField, request)
 	d.framed = append([]byte(nil), c.Bytes()...) // unlike make, this clears nothing that is then overwritten
 	d.after = len(d.framed) - request
 	d.raw = d.framed[d.after-n : d.after : d.after]

@@ -42,7 +42,7 @@ func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.
 		return nil, err
 	}
 	response := &caiov1.DecideResponse{TraceId: w.trace.TraceId}
-	decision.enter(response, decisionOfDecide)
+	decision.enter(response)
 	return response, nil
 }
 
@@ -75,7 +75,7 @@ func (e *Engine) Orchestrate(ctx context.Context, in *caiov1.OrchestrateRequest,
 		Attempts: w.trace.Attempts, DurationMs: w.trace.DurationMs,
 	}
 	if in.GetExplain() {
-		decision.enter(response, decisionOfOrchestrate)
+		decision.enter(response)
 	}
 	return response, nil
 }

@@ -188,7 +188,7 @@ func openCase(raw []byte) (*replayCase, error) {
 	if c.recorded, err = only(raw, requestOfTrace); err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
-	if c.decided, err = only(raw, decisionOfTrace); err != nil {
+	if c.decided, err = only(raw, decisionField); err != nil {
 		return nil, fmt.Errorf("decision: %w", err)
 	}
 	if c.trace.GetKept().GetIntent() != nil {

@@ -37,7 +37,8 @@ func view(t *testing.T, h *house, token, path string) (int, http.Header, []byte)
 // decided leaves a trace and returns its id.
 func decided(t *testing.T, h *house, token string, request *caiov1.Request) string {
 	t.Helper()
-	answer, err := h.api(token).Decide(t.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: request}))
+	// A watch shows what is written after it began, and so what was only queued before.
+	answer, err := h.api(token).Decide(t.Context(), connect.NewRequest(&caiov1.DecideRequest{Request: request, Durability: "durable"}))
 	must(t, err)
 	return answer.Msg.GetTraceId()
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // benchTrace returns a trace of about 4 KB, one of many tenants and services.
-func benchTrace(b *testing.B, i int64) *caiov1.Trace {
+func benchTrace(b testing.TB, i int64) *caiov1.Trace {
 	at := time.Unix(1_800_000_000+i/1000, i%1000*1e6)
 	id, err := trace.NewID(at, rand.Reader)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smarthausgroup/caio/runtime/store/internal/journal"
@@ -26,6 +27,8 @@ type traces struct {
 	s       *Store
 	journal *journal.Journal
 	logger  *slog.Logger
+	begun   time.Time     // when it was opened
+	room    atomic.Int64  // until when after that the disk is taken to have room
 	today   func() string // the day of an append; a test makes days pass
 
 	eraser turn // held while bodies are removed, and while they are copied
@@ -41,7 +44,7 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{s: s, journal: j, logger: s.logger, eraser: newTurn(), today: func() string { return journal.DayOf(time.Now()) }}
+	t := &traces{s: s, begun: time.Now(), journal: j, logger: s.logger, eraser: newTurn(), today: func() string { return journal.DayOf(time.Now()) }}
 	for _, d := range j.Days() {
 		t.days = append(t.days, newDay(t, d))
 	}
@@ -70,11 +73,20 @@ func (t *traces) close() error {
 
 func (t *traces) Head(context.Context) (trace.Head, error) { return t.journal.Head(), nil }
 
+// Ready looks at the disk a hundred times a second at most: every request asks.
 func (t *traces) Ready() error {
 	if err := t.s.writable(); err != nil {
 		return err
 	}
-	return t.s.enoughSpace(t.s.minFree)
+	now := time.Since(t.begun)
+	if now < time.Duration(t.room.Load()) {
+		return nil
+	}
+	if err := t.s.enoughSpace(t.s.minFree); err != nil {
+		return err
+	}
+	t.room.Store(int64(now + 10*time.Millisecond))
+	return nil
 }
 
 // Append writes into the journal, which makes it durable, and then into the index of the day.

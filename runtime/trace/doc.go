@@ -3,8 +3,8 @@
 //
 // # What it hides
 //
-// One goroutine, the sequencer, owns the order. Callers of [Log.Append] serialize and hash their trace themselves, in
-// parallel, and queue it; the sequencer takes whatever is queued (at most 256 traces and 4 MiB), numbers it, adds it to
+// One goroutine, the sequencer, owns the order. Callers of [Log.Append] that wait for the disk serialize and hash their
+// trace themselves, in parallel; for those that do not another goroutine does it, the scribe. The sequencer takes whatever is queued (at most 256 traces and 4 MiB), numbers it, adds it to
 // the Merkle tree (package tree), signs a checkpoint of that, and hands all of it to the [Storage] as one group that is
 // written whole or not at all. While somebody waits for a trace to be durable nothing lingers; else a group gathers for
 // a few milliseconds. Readers never wait for the sequencer unless they look for what is still queued.
@@ -23,7 +23,7 @@
 //   - After a write of which nobody knows whether it happened, the log takes no more traces ([ErrStopped]): numbering on
 //     would leave a gap or give a number twice. Opening the storage again shows what is really there.
 //
-// The log starts one goroutine; [Log.Close] stops it and waits.
+// The log starts these two goroutines; [Log.Close] stops them and waits.
 //
 //	log, err := trace.Open(storage, trace.Options{Signer: signer})
 //	defer log.Close()

@@ -20,9 +20,11 @@ const (
 	maxGroupBytes = 4 << 20 // bytes of Raw, unless a single trace has more
 	defaultQueue  = 1024
 
-	// linger is how long a group gathers that nobody waits for. It is far below what a person notices, and at a few
+	// linger is how long traces gather that nobody waits for. It is far below what a person notices, and at a few
 	// thousand traces a second fills a group.
 	linger = 20 * time.Millisecond
+	// straggle is how long a group waits for the next record while the scribe makes them.
+	straggle = 2 * time.Millisecond
 	// patience is how long Admit waits for a place in a full queue.
 	patience = time.Second
 )
@@ -43,7 +45,8 @@ type Options struct {
 	Signer *tree.Signer
 	// Witnesses are those whose cosignatures are kept. nil: nobody's are.
 	Witnesses []tree.Verifier
-	// Queue is how many traces may wait for the sequencer; Append blocks when it is full. 0: 1024.
+	// Queue is how many traces may wait to be serialized, and how many to be written; Append blocks when it is full.
+	// 0: 1024.
 	Queue int
 	// Logger is told when the log stops, and when the storage refuses what is queued. nil: nobody is.
 	Logger *slog.Logger
@@ -54,7 +57,9 @@ type Log struct {
 	storage Storage
 	signer  *tree.Signer
 	logger  *slog.Logger
-	queue   chan entry
+	hurry   chan struct{} // holds one: the scribe is to begin now
+	given   chan entry    // traces that are to be serialized first, by the scribe
+	queue   chan entry    // records, to the sequencer
 	done    chan struct{} // closed when the sequencer has ended
 	state   atomic.Pointer[state]
 	stopped atomic.Pointer[error] // why nothing more is written; nil: it is
@@ -65,8 +70,8 @@ type Log struct {
 
 	watchers watchers
 
-	mu     sync.RWMutex // held for reading while sending to queue
-	closed bool         // guarded by mu; queue is closed when true
+	mu     sync.RWMutex // held for reading while sending to given or queue
+	closed bool         // guarded by mu; given is closed when true
 }
 
 // state is how far the log is, durably.
@@ -75,9 +80,10 @@ type state struct {
 	checkpoint []byte // nil: the log is empty and was never signed
 }
 
-// entry is a record on its way, and where its fate is told. The channel holds one, so the sequencer never waits for a
-// caller that went away. An entry without a record is a question: was all that was queued before it written?
+// entry is a trace or a record on its way, and where its fate is told. The channel holds one, so the sequencer never
+// waits for a caller that went away. An entry with neither is a question: was all that was queued before it written?
 type entry struct {
+	trace  *caiov1.Trace // nil once it is a record
 	record *Record
 	fate   chan error // nil: nobody waits
 }
@@ -91,12 +97,13 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, queue: make(chan entry, o.Queue), done: make(chan struct{})}
+	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	edge, err := l.begin()
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
 	}
 	l.watchers.begin(edge.Size())
+	go l.scribe()
 	go l.sequence(edge)
 	return l, nil
 }
@@ -152,40 +159,98 @@ func (l *Log) signed(checkpoint []byte) (tree.Head, error) {
 	return c.Head, nil
 }
 
-// Append writes t to the log, and returns once that is as far as d says. t is read before Append returns and not kept.
+// Append writes t to the log, and returns once that is as far as d says. Of Durable t is read before Append returns and
+// not kept; of Queued t is the log's from then on and must not be changed any more: it is serialized later, so that
+// nobody waits for that.
 //
 // When ctx ends while the queue is full, nothing is written and the error is ctx's. When it ends later, the error is
 // ErrUnwaited as well, and the trace is written all the same: a caller that must not lose a trace passes a context
 // without cancellation. Other errors: ErrInvalid, ErrExists, ErrRefused (the storage takes nothing now; wrapped with
 // why) and ErrClosed leave nothing written and the log usable; ErrStopped leaves open whether this trace was written
 // if it was in the group that failed, and is returned for every trace after it. Of a queued trace only what is known
-// before it is queued is an error; of what becomes of it later the logger is told.
+// before it is queued is an error; of what becomes of it later the logger is told. One that turns out not to be
+// serializable is replaced by one that says so.
 func (l *Log) Append(ctx context.Context, t *caiov1.Trace, d Durability) error {
+	if err := check(t); err != nil {
+		return fmt.Errorf("append trace: %w", err)
+	}
+	if why := l.stopped.Load(); why != nil {
+		return fmt.Errorf("append trace %s: %w", t.TraceId, *why)
+	}
+	if d == Queued {
+		if err := l.enqueue(ctx, l.given, entry{trace: t}); err != nil {
+			return fmt.Errorf("append trace %s: %w", t.TraceId, err)
+		}
+		if len(l.given) >= min(maxGroup, cap(l.given)/2) {
+			l.hasten()
+		}
+		return nil
+	}
 	r, err := newRecord(t)
 	if err != nil {
 		return fmt.Errorf("append trace: %w", err)
 	}
-	if why := l.stopped.Load(); why != nil {
-		return fmt.Errorf("append trace %s: %w", r.TraceID, *why)
+	e := entry{record: &r, fate: make(chan error, 1)}
+	if err = l.enqueue(ctx, l.queue, e); err == nil {
+		err = e.wait(ctx)
 	}
-	e := entry{record: &r}
-	if d != Queued {
-		e.fate = make(chan error, 1)
-	}
-	if err := l.enqueue(ctx, e); err != nil {
-		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
-	}
-	if err := e.wait(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("append trace %s: %w", r.TraceID, err)
 	}
 	return nil
 }
 
-// wait returns e's fate, nil if nobody is to be told.
-func (e entry) wait(ctx context.Context) error {
-	if e.fate == nil {
-		return nil
+// scribe makes records of the traces that were given, in their order. It ends when given is closed and empty, and then
+// closes the queue: who sends to that has ended before.
+//
+// The first trace wakes it; then it waits a while before it begins, unless somebody is in a hurry: a caller who had to
+// wake it for each trace would pay more for that than for all else that recording asks of it.
+func (l *Log) scribe() {
+	defer close(l.queue)
+	late := time.NewTimer(linger)
+	defer late.Stop()
+	for e := range l.given {
+		if e.trace != nil {
+			late.Reset(linger)
+			select {
+			case <-late.C:
+			case <-l.hurry:
+			}
+		}
+		l.write(e)
+		for n := len(l.given); n > 0; n-- {
+			l.write(<-l.given) // nobody else receives
+		}
 	}
+}
+
+// write makes e a record and hands it to the sequencer.
+func (l *Log) write(e entry) {
+	if e.trace != nil {
+		r, err := newRecord(e.trace)
+		if err != nil {
+			l.logger.Error("a trace could not be written as it is; another takes its place", "trace_id", e.trace.TraceId, "error", err)
+			r, err = unserializable(e.trace, err)
+		}
+		if err != nil {
+			l.logger.Error("a trace is lost", "trace_id", e.trace.TraceId, "error", err)
+			return
+		}
+		e = entry{record: &r, fate: e.fate}
+	}
+	l.queue <- e
+}
+
+// hasten makes the scribe begin now.
+func (l *Log) hasten() {
+	select {
+	case l.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns e's fate.
+func (e entry) wait(ctx context.Context) error {
 	select {
 	case err := <-e.fate:
 		return err
@@ -194,14 +259,14 @@ func (e entry) wait(ctx context.Context) error {
 	}
 }
 
-func (l *Log) enqueue(ctx context.Context, e entry) error {
+func (l *Log) enqueue(ctx context.Context, to chan entry, e entry) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
 		return ErrClosed
 	}
 	select {
-	case l.queue <- e:
+	case to <- e:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place in the queue: %w", context.Cause(ctx))
@@ -211,43 +276,52 @@ func (l *Log) enqueue(ctx context.Context, e entry) error {
 // settle returns once everything that was queued before is written or has failed.
 func (l *Log) settle(ctx context.Context) error {
 	e := entry{fate: make(chan error, 1)}
-	if err := l.enqueue(ctx, e); err != nil {
+	if err := l.enqueue(ctx, l.given, e); err != nil {
 		if errors.Is(err, ErrClosed) {
 			<-l.done // Close writes what is queued
 			return nil
 		}
 		return err
 	}
+	l.hasten()
 	return e.wait(ctx)
 }
 
 // Admit returns nil if a request may begin whose trace is to be appended, and else why not: ErrStopped, ErrRefused with
 // the storage's reason, ErrClosed, or ErrFull after a second in which the queue had no place. It reserves nothing.
 func (l *Log) Admit(ctx context.Context) error {
+	l.mu.RLock()
+	closed := l.closed
+	l.mu.RUnlock()
+	if closed {
+		return ErrClosed
+	}
 	if why := l.stopped.Load(); why != nil {
 		return *why
 	}
 	if err := l.storage.Ready(); err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if len(l.queue) < cap(l.queue) {
+	if !l.full() {
 		return nil
 	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	again := time.NewTicker(patience / 200)
 	defer again.Stop()
-	for len(l.queue) == cap(l.queue) {
+	for l.full() {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:
-			return fmt.Errorf("%w: %d traces wait for the disk", ErrFull, cap(l.queue))
+			return fmt.Errorf("%w: %d traces wait for the disk", ErrFull, len(l.given)+len(l.queue))
 		}
 	}
 	return nil
 }
+
+func (l *Log) full() bool { return len(l.queue) == cap(l.queue) || len(l.given) == cap(l.given) }
 
 // Close takes no more traces, writes those that are queued, and waits until it is done. It may be called more than
 // once, by anybody; every call waits. The error tells how many queued traces could not be written, and why.
@@ -255,7 +329,8 @@ func (l *Log) Close() error {
 	l.mu.Lock() // waits for senders, which the sequencer is still serving
 	if !l.closed {
 		l.closed = true
-		close(l.queue)
+		close(l.given)
+		l.hasten()
 	}
 	l.mu.Unlock()
 	<-l.done

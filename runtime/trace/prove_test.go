@@ -264,7 +264,7 @@ func TestAFullQueueRefusesRequestsAfterAWhile(t *testing.T) {
 	g := newGated()
 	l := openLog(t, g, trace.Options{Queue: 2})
 	first := hold(t, l, g)
-	for range 2 {
+	for range 5 { // two to be serialized, one in the scribe's hands, two to be written
 		if err := l.Append(t.Context(), newTrace(t, 1), trace.Queued); err != nil {
 			t.Fatal(err)
 		}

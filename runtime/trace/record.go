@@ -70,29 +70,37 @@ func (p Position) Compare(q Position) int {
 	return 0
 }
 
-// newRecord serializes and hashes t. The sequence is the sequencer's to set.
-func newRecord(t *caiov1.Trace) (Record, error) {
+// check tells whether t can be a record, as far as that is known without serializing it.
+func check(t *caiov1.Trace) error {
 	if !validID(t.GetTraceId()) {
-		return Record{}, fmt.Errorf("%w: its id %.40q is not 32 lower-case hex digits", ErrInvalid, t.GetTraceId())
+		return fmt.Errorf("%w: its id %.40q is not 32 lower-case hex digits", ErrInvalid, t.GetTraceId())
 	}
 	if err := t.GetTime().CheckValid(); err != nil {
-		return Record{}, fmt.Errorf("%w: trace %s: time: %v", ErrInvalid, t.TraceId, err)
+		return fmt.Errorf("%w: trace %s: time: %v", ErrInvalid, t.TraceId, err)
 	}
 	if !validTime(t.Time.AsTime()) {
-		return Record{}, fmt.Errorf("%w: trace %s: time: %s lies outside 1678..2262", ErrInvalid, t.TraceId, t.Time.AsTime())
+		return fmt.Errorf("%w: trace %s: time: %s lies outside 1678..2262", ErrInvalid, t.TraceId, t.Time.AsTime())
 	}
 	if named, lag := TimeOf(t.TraceId), t.Time.AsTime(); lag.Before(named) || lag.Sub(named) > MaxLag {
-		return Record{}, fmt.Errorf("%w: trace %s: its id was made for %s, its request arrived at %s", ErrInvalid, t.TraceId, named, t.Time.AsTime())
+		return fmt.Errorf("%w: trace %s: its id was made for %s, its request arrived at %s", ErrInvalid, t.TraceId, named, t.Time.AsTime())
 	}
 	if t.GetStatus() == "" || len(t.Status) > maxName {
-		return Record{}, fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)
+		return fmt.Errorf("%w: trace %s: it has no status", ErrInvalid, t.TraceId)
 	}
 	tenant, services := tenantOf(t), servicesOf(t)
 	if len(services) > MaxServices {
-		return Record{}, fmt.Errorf("%w: trace %s names %d services, at most %d are allowed", ErrInvalid, t.TraceId, len(services), MaxServices)
+		return fmt.Errorf("%w: trace %s names %d services, at most %d are allowed", ErrInvalid, t.TraceId, len(services), MaxServices)
 	}
 	if len(tenant) > maxName || slices.ContainsFunc(services, func(s string) bool { return len(s) > maxName }) {
-		return Record{}, fmt.Errorf("%w: trace %s: tenant or service longer than %d bytes", ErrInvalid, t.TraceId, maxName)
+		return fmt.Errorf("%w: trace %s: tenant or service longer than %d bytes", ErrInvalid, t.TraceId, maxName)
+	}
+	return nil
+}
+
+// newRecord serializes and hashes t. The sequence is the sequencer's to set.
+func newRecord(t *caiov1.Trace) (Record, error) {
+	if err := check(t); err != nil {
+		return Record{}, err
 	}
 	// Deterministic makes equal traces equal bytes within one build. It is a courtesy to tests: across builds
 	// protobuf promises nothing, which is why the stored bytes are what counts.
@@ -104,13 +112,23 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 		return Record{}, fmt.Errorf("%w: trace %s has %d bytes, at most %d are allowed", ErrInvalid, t.TraceId, len(raw), MaxRaw)
 	}
 	r := Record{
-		TraceID: t.TraceId, Tenant: tenant, Services: services, Status: t.Status,
+		TraceID: t.TraceId, Tenant: tenantOf(t), Services: servicesOf(t), Status: t.Status,
 		Time: t.Time.AsTime(), Hash: sha256.Sum256(raw), Raw: raw,
 	}
 	if err := r.describe(t, raw); err != nil {
 		return Record{}, fmt.Errorf("%w: trace %s: read its decision: %v", ErrInvalid, t.TraceId, err)
 	}
 	return r, nil
+}
+
+// unserializable returns the trace that takes the place of t, which check found good and newRecord did not: it was
+// promised that there is one, and that it says what happened.
+func unserializable(t *caiov1.Trace, why error) (Record, error) {
+	return newRecord(&caiov1.Trace{
+		TraceId: t.TraceId, Time: t.Time, DurationMs: t.DurationMs, Status: "failed",
+		Request: &caiov1.Request{Principal: &caiov1.Principal{Tenant: strings.ToValidUTF8(tenantOf(t), "")}},
+		Error:   &caiov1.Error{Code: "INTERNAL", Stage: "trace", Message: strings.ToValidUTF8("this trace could not be written: "+why.Error(), "?")},
+	})
 }
 
 // servicesOf returns the services that answered or were tried, sorted and distinct.

@@ -23,11 +23,12 @@ type sequencer struct {
 func (l *Log) sequence(edge tree.Edge) {
 	defer close(l.done)
 	defer l.watchers.close()
-	s := sequencer{Log: l, edge: edge, timer: time.NewTimer(linger), group: make([]entry, 0, maxGroup)}
+	s := sequencer{Log: l, edge: edge, timer: time.NewTimer(straggle), group: make([]entry, 0, maxGroup)}
 	defer s.timer.Stop()
 	for {
 		if len(s.kept) > 0 {
 			if !s.retry() {
+				s.giveUp()
 				return
 			}
 			continue
@@ -58,11 +59,11 @@ func (s *sequencer) gather(first entry) {
 	}
 }
 
-// next returns what is queued next; false if there is nothing: at once if there is a hurry, else once the group has
-// lingered, which begins with its first entry.
+// next returns what is queued next; false if there is nothing: at once if there is a hurry, else after a while, which
+// begins with the group's first entry.
 func (s *sequencer) next(hurry, first bool) (entry, bool) {
 	if first {
-		s.timer.Reset(linger)
+		s.timer.Reset(straggle)
 	}
 	select {
 	case e, ok := <-s.queue:
@@ -142,7 +143,6 @@ func (s *sequencer) retry() bool {
 	closed := s.closed
 	s.mu.RUnlock()
 	if closed && s.storage.Ready() != nil {
-		s.logger.Error("queued traces are lost: the storage takes nothing", "traces", len(s.kept), "first", s.kept[0].id(), "error", s.storage.Ready())
 		return false
 	}
 	time.Sleep(linger)
@@ -155,6 +155,19 @@ func (s *sequencer) retry() bool {
 		s.write(s.group)
 	}
 	return true
+}
+
+// giveUp tells what is lost when the log is closed and the storage takes nothing.
+func (s *sequencer) giveUp() {
+	why := fmt.Errorf("%w: %w", ErrRefused, s.storage.Ready())
+	for e := range s.queue { // until the scribe has closed it
+		if e.fate != nil {
+			e.fate <- why
+		} else {
+			s.kept = append(s.kept, e)
+		}
+	}
+	s.logger.Error("queued traces are lost: the log is closed, and the storage takes nothing", "traces", len(s.kept), "first", s.kept[0].id(), "error", why)
 }
 
 // append writes what is in group as one group of the storage.

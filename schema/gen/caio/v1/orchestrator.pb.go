@@ -110,9 +110,9 @@ type OrchestrateResponse struct {
 	// What was executed, in order.
 	Attempts []*Attempt `protobuf:"bytes,5,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	// How long everything took, in milliseconds.
-	DurationMs float64 `protobuf:"fixed64,6,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
-	// The decision, where explain was asked for.
-	Decision      *Decision `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	DurationMs float64 `protobuf:"fixed64,7,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
+	// The decision, where explain was asked for. It has the number that it has in a Trace: its bytes are written once.
+	Decision      *Decision `protobuf:"bytes,6,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,8 +436,8 @@ type DecideResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where it can be looked up.
 	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	// The decision.
-	Decision      *Decision `protobuf:"bytes,2,opt,name=decision,proto3" json:"decision,omitempty"`
+	// The decision. It has the number that it has in a Trace: its bytes are written once.
+	Decision      *Decision `protobuf:"bytes,6,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -505,9 +505,9 @@ const file_caio_v1_orchestrator_proto_rawDesc = "" +
 	"\x06result\x18\x03 \x01(\v2\x0f.caio.v1.ResultR\x06result\x12\x10\n" +
 	"\x03why\x18\x04 \x01(\tR\x03why\x12,\n" +
 	"\battempts\x18\x05 \x03(\v2\x10.caio.v1.AttemptR\battempts\x12\x1f\n" +
-	"\vduration_ms\x18\x06 \x01(\x01R\n" +
+	"\vduration_ms\x18\a \x01(\x01R\n" +
 	"durationMs\x12-\n" +
-	"\bdecision\x18\a \x01(\v2\x11.caio.v1.DecisionR\bdecision\"\xbc\x01\n" +
+	"\bdecision\x18\x06 \x01(\v2\x11.caio.v1.DecisionR\bdecision\"\xbc\x01\n" +
 	"\x18OrchestrateStreamRequest\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x10.caio.v1.RequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x18\n" +
@@ -528,7 +528,7 @@ const file_caio_v1_orchestrator_proto_rawDesc = "" +
 	"durability\"Z\n" +
 	"\x0eDecideResponse\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12-\n" +
-	"\bdecision\x18\x02 \x01(\v2\x11.caio.v1.DecisionR\bdecision2\xf8\x01\n" +
+	"\bdecision\x18\x06 \x01(\v2\x11.caio.v1.DecisionR\bdecision2\xf8\x01\n" +
 	"\x13OrchestratorService\x12H\n" +
 	"\vOrchestrate\x12\x1b.caio.v1.OrchestrateRequest\x1a\x1c.caio.v1.OrchestrateResponse\x12\\\n" +
 	"\x11OrchestrateStream\x12!.caio.v1.OrchestrateStreamRequest\x1a\".caio.v1.OrchestrateStreamResponse0\x01\x129\n" +
