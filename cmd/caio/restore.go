@@ -73,7 +73,7 @@ func (o *restoreOptions) restore(ctx context.Context, file string, stdin io.Read
 	switch {
 	case errors.Is(err, store.ErrBehind):
 		return refused(fmt.Errorf("%w\n  next: look for a newer backup; --force restores this one all the same", err))
-	case errors.Is(err, store.ErrSealed):
+	case errors.Is(err, store.ErrSealed) && o.storeKey == "":
 		return failed(fmt.Errorf("%w\n  next: name the file of the store's key with --encryption-key", err))
 	case err != nil:
 		return failed(err)
