@@ -56,6 +56,7 @@ type peer struct {
 	policies      caiov1connect.PolicyServiceClient
 	workflows     caiov1connect.WorkflowServiceClient
 	system        caiov1connect.SystemServiceClient
+	admin         caiov1connect.AdminServiceClient
 }
 
 // dial prepares calls to the server; nothing is sent yet. The context that comes with it ends with the timeout or with
@@ -88,6 +89,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	p.policies = caiov1connect.NewPolicyServiceClient(client, address)
 	p.workflows = caiov1connect.NewWorkflowServiceClient(client, address)
 	p.system = caiov1connect.NewSystemServiceClient(client, address)
+	p.admin = caiov1connect.NewAdminServiceClient(client, address)
 	return ctx, p, nil
 }
 

@@ -70,7 +70,8 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newDecideCommand(), newOrchestrateCommand(), newWorkflowCommand(),
-		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newTokenCommand(), newVersionCommand(),
+		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newBackupCommand(), newRestoreCommand(),
+		newTokenCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.HasSubCommands() {

@@ -199,7 +199,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(e.Close)
 	s, err := server.New(server.Options{
 		Engine: e, Traces: traces, Schema: schema, Verifier: verifier, InsecureDev: o.insecureDev, AllowedOrigins: o.origins,
-		MaxBodyBytes: o.maxBody, Grace: o.grace, Version: buildVersion(), Logger: log,
+		MaxBodyBytes: o.maxBody, Grace: o.grace, Backup: st.Backup, Version: buildVersion(), Logger: log,
 	})
 	if err != nil {
 		return err

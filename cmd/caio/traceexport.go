@@ -133,6 +133,13 @@ func written(path string, fill func(io.Writer) error) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return failed(err)
 	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return failed(err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil { // of the name
+		return failed(err)
+	}
 	return nil
 }
 

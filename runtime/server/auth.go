@@ -30,7 +30,8 @@ func allowed(procedure string) []string {
 	case caiov1connect.PolicyServiceActivateProcedure,
 		caiov1connect.PolicyServiceRollbackProcedure,
 		caiov1connect.PolicyServiceStartShadowProcedure,
-		caiov1connect.PolicyServiceStopShadowProcedure:
+		caiov1connect.PolicyServiceStopShadowProcedure,
+		caiov1connect.AdminServiceBackupProcedure:
 		return []string{identity.RoleAdmin}
 	case caiov1connect.PolicyServiceCheckProcedure,
 		caiov1connect.PolicyServiceTestProcedure,

@@ -27,6 +27,7 @@ const (
 	codePermissionDenied = "PERMISSION_DENIED"
 	codeTraceNotFound    = "TRACE_NOT_FOUND"
 	codeUnavailable      = "UNAVAILABLE"
+	codeOverloaded       = "OVERLOADED"
 	codeInternal         = "INTERNAL"
 )
 
@@ -38,6 +39,7 @@ const (
 	stageRegistry     = "registry"
 	stageTrace        = "trace"
 	stagePolicy       = "policy"
+	stageAdmin        = "admin"
 	stageServe        = "serve"
 )
 
@@ -71,7 +73,7 @@ func connectCode(code string) connect.Code {
 		return connect.CodeDeadlineExceeded // 504
 	case codeCanceled:
 		return connect.CodeCanceled // 499
-	case "OVERLOADED":
+	case codeOverloaded:
 		return connect.CodeResourceExhausted // 429
 	default: // TRANSFORMATION_FAILED, INTERNAL
 		return connect.CodeInternal // 500
@@ -81,7 +83,7 @@ func connectCode(code string) connect.Code {
 // retryAfter is how long a caller should wait before the same request may succeed; 0: not a matter of waiting.
 func retryAfter(code string) time.Duration {
 	switch code {
-	case "OVERLOADED":
+	case codeOverloaded:
 		return time.Second
 	case codeUnavailable, "CIRCUIT_OPEN":
 		return 5 * time.Second

@@ -173,6 +173,7 @@ type api struct {
 	traces   caiov1connect.TraceServiceClient
 	policies caiov1connect.PolicyServiceClient
 	system   caiov1connect.SystemServiceClient
+	admin    caiov1connect.AdminServiceClient
 }
 
 func (h *house) api(token string, options ...connect.ClientOption) *api {
@@ -189,6 +190,7 @@ func (h *house) apiOver(client *http.Client, token string, options ...connect.Cl
 		caiov1connect.NewTraceServiceClient(client, h.url, options...),
 		caiov1connect.NewPolicyServiceClient(client, h.url, options...),
 		caiov1connect.NewSystemServiceClient(client, h.url, options...),
+		caiov1connect.NewAdminServiceClient(client, h.url, options...),
 	}
 }
 

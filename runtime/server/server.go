@@ -30,7 +30,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -71,6 +73,9 @@ type Options struct {
 	MaxBodyBytes int
 	// Grace is how long running requests may take once Serve is told to end. 0: 30 s.
 	Grace time.Duration
+
+	// Backup writes a backup of everything that is kept, as store.Store has it. nil: nothing is kept.
+	Backup func(context.Context, io.Writer) error
 
 	// Version is what System.Version answers; digests and adapters are filled in. nil: empty.
 	Version *caiov1.VersionResponse
@@ -153,7 +158,7 @@ func serviceNames() []string {
 	return []string{
 		caiov1connect.OrchestratorServiceName, caiov1connect.RegistryServiceName,
 		caiov1connect.TraceServiceName, caiov1connect.PolicyServiceName, caiov1connect.WorkflowServiceName,
-		caiov1connect.SystemServiceName,
+		caiov1connect.SystemServiceName, caiov1connect.AdminServiceName,
 	}
 }
 
@@ -186,6 +191,8 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
+	// A backup goes to a file, and compressing it would take a processor from those who are served.
+	mount(caiov1connect.NewAdminServiceHandler(newAdmin(s), append(slices.Clone(gated), connect.WithCompressMinBytes(math.MaxInt))...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
 	mount(grpchealth.NewHandler(sys, connect.WithReadMaxBytes(s.opts.MaxBodyBytes)))
 	mux.Handle("GET /health", sys)
@@ -233,7 +240,7 @@ func requests() []protoreflect.MessageDescriptor {
 	for _, file := range []protoreflect.FileDescriptor{
 		caiov1.File_caio_v1_orchestrator_proto, caiov1.File_caio_v1_registry_proto,
 		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_policy_proto, caiov1.File_caio_v1_workflow_proto,
-		caiov1.File_caio_v1_system_proto,
+		caiov1.File_caio_v1_system_proto, caiov1.File_caio_v1_admin_proto,
 	} {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()

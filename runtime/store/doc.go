@@ -13,6 +13,8 @@
 //     disk would end the process with SIGBUS.
 //   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
 //     everything after it at the next start.
+//   - [Store.Backup] is of one moment, while everything goes on. [Restore] makes a store of a whole backup or nothing, and
+//     of an older one than a checkpoint that somebody has kept only if it is told to.
 //   - One process uses a directory at a time ([ErrLocked]). A directory that is not a store, one of a later format, one
 //     whose database was taken away: an error that says so. Damaged files: an error, never a panic.
 //

@@ -13,7 +13,7 @@ import (
 )
 
 // Erase implements trace.Storage. Rows of the index go first: while a body is there, it is known which they are.
-func (t *traces) Erase(_ context.Context, e trace.Erasing) error {
+func (t *traces) Erase(ctx context.Context, e trace.Erasing) error {
 	p := journal.Pending{TraceID: e.TraceID}
 	for _, seq := range e.Sequences {
 		if n := len(p.Ranges); n > 0 && p.Ranges[n-1][1]+1 == seq {
@@ -22,7 +22,7 @@ func (t *traces) Erase(_ context.Context, e trace.Erasing) error {
 			p.Ranges = append(p.Ranges, [2]uint64{seq, seq})
 		}
 	}
-	return t.erasing(p, e.Record)
+	return t.erasing(ctx, p, e.Record)
 }
 
 // Days implements trace.Storage.
@@ -49,18 +49,21 @@ func (t *traces) Days(context.Context) (days []trace.StoredDay, err error) {
 }
 
 // Drop implements trace.Storage.
-func (t *traces) Drop(_ context.Context, day string, e trace.Erasing) error {
-	return t.erasing(journal.Pending{TraceID: e.TraceID, Day: day}, e.Record)
+func (t *traces) Drop(ctx context.Context, day string, e trace.Erasing) error {
+	return t.erasing(ctx, journal.Pending{TraceID: e.TraceID, Day: day}, e.Record)
 }
 
-func (t *traces) erasing(p journal.Pending, record func() error) error {
+// erasing does what p says. It waits for a backup that is under way, as long as ctx lets it; what is begun is finished.
+func (t *traces) erasing(ctx context.Context, p journal.Pending, record func() error) error {
+	if err := t.eraser.lock(ctx); err != nil {
+		return err
+	}
+	defer t.eraser.unlock()
 	leave, err := t.s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	t.eraser.Lock()
-	defer t.eraser.Unlock()
 	if err := t.journal.Begin(p); err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"io"
+
 	"github.com/dgraph-io/badger/v4"
 )
 
@@ -51,4 +54,37 @@ func DecodeHistory(b []byte) (r HistoryRecord, err error) {
 // PutHistory writes b where the history of service stands.
 func PutHistory(s *Store, service string, b []byte) error {
 	return s.write(func(txn *badger.Txn, _ *head) error { return txn.Set(historyKey(service), b) })
+}
+
+// WriteBackup writes a backup of these files, with the end that belongs to them.
+func WriteBackup(w io.Writer, names []string, files map[string][]byte) error {
+	b := newBackupWriter(context.Background(), w)
+	for _, name := range names {
+		err := b.file(name, int64(len(files[name])), func(w io.Writer) error {
+			_, err := w.Write(files[name])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.end()
+}
+
+// SetPairs puts pairs of a backup into the database of s.
+func SetPairs(s *Store, pairs []byte) error {
+	u := &unpacking{store: s, db: s.db}
+	return guard(func() error { return u.setPairs(pairs) })
+}
+
+// ReadBackup reads all of a backup, and leaves nothing.
+func ReadBackup(r io.Reader) error {
+	b := newBackupReader(context.Background(), r)
+	if _, err := b.manifest(); err != nil {
+		return err
+	}
+	return b.files(func(_ string, _ int64, content io.Reader) error {
+		_, err := io.Copy(io.Discard, content)
+		return err
+	})
 }

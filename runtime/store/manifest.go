@@ -83,7 +83,7 @@ func newManifest(dir, sealed string) (*manifest, error) {
 func (m *manifest) sealedError(key []byte) error {
 	switch {
 	case m.Sealed == "":
-		return fmt.Errorf("%w: it is not encrypted; open it without a key, and back it up and restore it with one to encrypt it", ErrSealed)
+		return fmt.Errorf("%w: it is not encrypted, and one that was begun without a key stays so; open it without", ErrSealed)
 	case len(key) == 0:
 		return fmt.Errorf("%w: it is encrypted; give the key with which it was made", ErrSealed)
 	}

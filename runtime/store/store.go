@@ -29,7 +29,10 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-const defaultMinFree = 256 << 20
+const (
+	defaultMinFree = 256 << 20
+	maxValue       = 32 << 20 // bytes of a stored trace or service, on disk
+)
 
 // Errors of the store. Test with errors.Is.
 var (
@@ -80,7 +83,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.MinFreeBytes == 0 {
 		o.MinFreeBytes = defaultMinFree
 	}
-	s := &Store{dir: dir, logger: o.Logger, minFree: o.MinFreeBytes, maxValue: 32 << 20}
+	s := &Store{dir: dir, logger: o.Logger, minFree: o.MinFreeBytes, maxValue: maxValue}
 	var err error
 	if !o.InMemory {
 		s.key = o.Key
@@ -130,6 +133,11 @@ func (s *Store) openDir() (err error) {
 			return err
 		}
 	}
+	return s.openAs(m)
+}
+
+// openAs opens a directory that is locked, as what m says it is.
+func (s *Store) openAs(m *manifest) (err error) {
 	if m.Sealed != mark(s.key) {
 		return m.sealedError(s.key)
 	}
@@ -204,7 +212,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := errors.Join(guard(s.db.Close), s.closeHead(), s.closeTraces())
+	err := s.closeParts()
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
 	}
@@ -212,6 +220,11 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close store %s: %w", s.dir, err)
 	}
 	return nil
+}
+
+// closeParts closes everything but the lock.
+func (s *Store) closeParts() error {
+	return errors.Join(guard(s.db.Close), s.closeHead(), s.closeTraces())
 }
 
 // enter begins a call and returns what ends it: until then the store is not closed.

@@ -55,7 +55,7 @@ func service(id string, r uint64) store.ServiceRecord {
 	}
 }
 
-func save(t *testing.T, s *store.Store, records ...store.ServiceRecord) {
+func save(t testing.TB, s *store.Store, records ...store.ServiceRecord) {
 	t.Helper()
 	for _, r := range records {
 		if err := s.SaveService(t.Context(), r, ""); err != nil {

@@ -31,7 +31,7 @@ type traces struct {
 	room    atomic.Int64  // until when after that the disk is taken to have room
 	today   func() string // the day of an append; a test makes days pass
 
-	eraser sync.Mutex // held while bodies are removed
+	eraser turn // held while bodies are removed, and while they are copied
 
 	mu   sync.Mutex // guards what is below
 	days []*day     // oldest first
@@ -44,7 +44,7 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{s: s, begun: time.Now(), journal: j, logger: s.logger, today: func() string { return journal.DayOf(time.Now()) }}
+	t := &traces{s: s, begun: time.Now(), journal: j, logger: s.logger, eraser: newTurn(), today: func() string { return journal.DayOf(time.Now()) }}
 	for _, d := range j.Days() {
 		t.days = append(t.days, newDay(t, d))
 	}

@@ -46,7 +46,8 @@ type Erasing struct {
 // Erase removes the bodies of the traces that e selects and appends a trace that records it. It returns how many it
 // removed and the id of that trace; 0 and "" if there was nothing to remove. What remains of a removed trace is its
 // entry in the log, from which nothing of it can be found out. A crash leaves either everything as it was, or a removal
-// that is recorded and is finished when the storage is opened again. ErrInvalid: e selects everything there is.
+// that is recorded and is finished when the storage is opened again. ctx ends it only before it is recorded. ErrInvalid: e
+// selects everything there is.
 func (l *Log) Erase(ctx context.Context, now time.Time, rand io.Reader, e Erasure) (int, string, error) {
 	if e.TraceID == "" && e.Tenant == "" && e.Subject == "" && e.Before.IsZero() {
 		return 0, "", fmt.Errorf("erase traces: %w: say which", ErrInvalid)
@@ -62,7 +63,9 @@ func (l *Log) Erase(ctx context.Context, now time.Time, rand io.Reader, e Erasur
 	if err != nil {
 		return 0, "", err
 	}
-	err = l.storage.Erase(ctx, Erasing{id, sequences, func() error { return l.Append(ctx, record, Durable) }})
+	// The record is waited for whatever ctx says: one of which nobody knows whether it was written would tell of a removal
+	// that was not made.
+	err = l.storage.Erase(ctx, Erasing{id, sequences, func() error { return l.Append(context.WithoutCancel(ctx), record, Durable) }})
 	l.watchers.forget()
 	if err != nil {
 		return 0, "", fmt.Errorf("erase traces: %w", err)

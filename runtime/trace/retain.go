@@ -80,7 +80,7 @@ func (l *Log) dropDays(ctx context.Context, now time.Time, rand io.Reader, befor
 			return removed, err
 		}
 		record.Erasure.Ranges[0].Last = d.Next - 1
-		err = l.storage.Drop(ctx, d.Name, Erasing{TraceID: id, Record: func() error { return l.Append(ctx, record, Durable) }})
+		err = l.storage.Drop(ctx, d.Name, Erasing{TraceID: id, Record: func() error { return l.Append(context.WithoutCancel(ctx), record, Durable) }})
 		l.watchers.forget()
 		if err != nil {
 			return removed, err

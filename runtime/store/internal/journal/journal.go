@@ -53,7 +53,8 @@ type Journal struct {
 	tree   *treeFiles
 	mark   *mark
 
-	size atomic.Uint64 // traces
+	size atomic.Uint64       // traces
+	end  atomic.Pointer[end] // nil only before it is known
 
 	mu       sync.RWMutex // guards what is below; held for writing only to change the lists
 	segments []*segment   // ascending, without those that were dropped
@@ -175,6 +176,7 @@ func (j *Journal) Append(day string, b *Batch) ([]Location, error) {
 	}
 	j.checkpoint = b.Checkpoint
 	j.size.Store(b.First + uint64(len(b.Sums)))
+	j.end.Store(&end{j.size.Load(), b.Checkpoint, s.number, s.size})
 	at := make([]Location, len(items))
 	for i := range items {
 		at[i] = Location{s.number, items[i].offset, items[i].length, items[i].sum}

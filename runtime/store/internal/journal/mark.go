@@ -32,9 +32,8 @@ func createMark(name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(make([]byte, 2*markPlace))
-	m := mark{file: f}
-	return errors.Join(err, m.write(nil), m.write(nil), f.Sync(), f.Close())
+	_, err = f.Write(encodeMark(nil))
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // openMark returns the file, and the newest checkpoint in it: nil if the log was never written.
@@ -77,12 +76,24 @@ func (m *mark) write(checkpoint []byte) error {
 		return fmt.Errorf("a checkpoint of %d bytes, at most %d are kept", len(checkpoint), markPlace-markHead-4)
 	}
 	m.turn++
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 512), m.turn)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
-	b = append(b, checkpoint...)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	if _, err := m.file.WriteAt(b, int64(m.turn%2)*markPlace); err != nil {
+	if _, err := m.file.WriteAt(encodePlace(m.turn, checkpoint), int64(m.turn%2)*markPlace); err != nil {
 		return err
 	}
 	return syncData(m.file)
+}
+
+func encodePlace(turn uint64, checkpoint []byte) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 512), turn)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
+	b = append(b, checkpoint...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// encodeMark returns the file of a log whose newest checkpoint is that one, which write took before.
+func encodeMark(checkpoint []byte) []byte {
+	b := make([]byte, 2*markPlace)
+	for turn := range uint64(2) {
+		copy(b[turn*markPlace:], encodePlace(2+turn, checkpoint))
+	}
+	return b
 }

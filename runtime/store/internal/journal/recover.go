@@ -26,6 +26,7 @@ func (j *Journal) recover(marked []byte) error {
 		}
 		j.size.Store(known.Size)
 		j.checkpoint = marked
+		j.end.Store(&end{size: known.Size, checkpoint: marked})
 		return j.settleTree(known.Size, nil)
 	}
 	frames, torn, err := last.scan()
@@ -35,24 +36,25 @@ func (j *Journal) recover(marked []byte) error {
 	if len(frames) == 0 {
 		return damaged("%s holds no trace that is whole; restore it from a backup", last.name())
 	}
-	end := frames[len(frames)-1]
-	head, err := tree.ReadHead(end.checkpoint)
-	if err != nil || head.Size != end.next() {
-		return damaged("%s: the checkpoint of its last frame is not of %d traces", last.name(), end.next())
+	final := frames[len(frames)-1]
+	head, err := tree.ReadHead(final.checkpoint)
+	if err != nil || head.Size != final.next() {
+		return damaged("%s: the checkpoint of its last frame is not of %d traces", last.name(), final.next())
 	}
 	if err := j.compare(head, known, torn); err != nil {
 		return err
 	}
-	if err := j.open(last, end.end, torn); err != nil {
+	if err := j.open(last, final.end, torn); err != nil {
 		return err
 	}
-	if end.next() > known.Size {
-		if err := j.mark.write(end.checkpoint); err != nil {
+	if final.next() > known.Size {
+		if err := j.mark.write(final.checkpoint); err != nil {
 			return err
 		}
 	}
-	j.checkpoint = end.checkpoint
-	j.size.Store(end.next())
+	j.checkpoint = final.checkpoint
+	j.size.Store(final.next())
+	j.end.Store(&end{head.Size, final.checkpoint, last.number, last.size})
 	return j.settleTree(last.first, frames)
 }
 
