@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"sync"
@@ -72,22 +73,37 @@ func (d *day) bounds() (oldest, newest time.Time, known bool) {
 }
 
 // A day that is over keeps its bounds in a file, so that it need not be opened to be passed over. It is no more than a
-// hint that can be had again: a file that cannot be read is none.
+// hint that can be had again: a file that cannot be read, or does not have its checksum, is none.
 type boundsOf struct {
 	Next           uint64
 	Oldest, Newest time.Time
+	Sum            uint32 // CRC-32C of the others
+}
+
+func (b *boundsOf) sum() uint32 {
+	return crc32.Checksum(fmt.Append(nil, b.Next, b.Oldest.UnixNano(), b.Newest.UnixNano()), castagnoli)
+}
+
+// readBounds reads the bounds of a day; nil: there are none.
+func readBounds(dir string) *boundsOf {
+	b := &boundsOf{}
+	raw, err := os.ReadFile(filepath.Join(dir, boundsFile))
+	if err != nil || json.Unmarshal(raw, b) != nil || b.Sum != b.sum() {
+		return nil
+	}
+	return b
 }
 
 func (d *day) readBounds() {
-	var b boundsOf
-	raw, err := os.ReadFile(filepath.Join(d.Dir, boundsFile))
-	if err == nil && json.Unmarshal(raw, &b) == nil && b.Next == d.Next {
+	if b := readBounds(d.Dir); b != nil && b.Next == d.Next {
 		d.oldest, d.newest = b.Oldest, b.Newest
 	}
 }
 
 func (d *day) writeBounds() {
-	raw, err := json.Marshal(boundsOf{d.Next, d.oldest, d.newest})
+	b := boundsOf{Next: d.Next, Oldest: d.oldest, Newest: d.newest}
+	b.Sum = b.sum()
+	raw, err := json.Marshal(b)
 	if err == nil && !d.newest.IsZero() {
 		err = os.WriteFile(filepath.Join(d.Dir, boundsFile), raw, 0o600)
 	}

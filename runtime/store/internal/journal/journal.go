@@ -118,8 +118,12 @@ func (j *Journal) edgeAt(size uint64) (tree.Edge, error) {
 	})
 }
 
-// create makes the files of an empty journal. A crash on the way leaves the store "new", and it is made again.
+// create makes the files of an empty journal. A crash on the way leaves the store "new", and it is made again. Where there
+// are traces, whoever says that the store is new is wrong, and a checkpoint would be lost.
 func (j *Journal) create() error {
+	if there, err := listSegments(filepath.Join(j.dir, tracesDir)); err == nil && len(there) > 0 {
+		return damaged("the store is said to be new, and there are traces, such as in %s; restore what says so from a backup", there[0].name())
+	}
 	for _, dir := range []string{logDir, tracesDir} {
 		if err := os.MkdirAll(filepath.Join(j.dir, dir), 0o700); err != nil {
 			return err
