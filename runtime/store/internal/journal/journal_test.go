@@ -414,7 +414,7 @@ func TestNothingIsRemovedOnAFlippedDigit(t *testing.T) {
 }
 
 func FuzzOpenSegment(f *testing.F) {
-	dir, _ := filled(f)
+	dir, w := filled(f)
 	raw, err := os.ReadFile(filepath.Join(dir, last))
 	if err != nil {
 		f.Fatal(err)
@@ -426,6 +426,9 @@ func FuzzOpenSegment(f *testing.F) {
 		to := clone(t, dir)
 		if err := os.WriteFile(filepath.Join(to, last), b, 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if r := checked(t, to, w); len(r.Findings) == 0 {
+			t.Errorf("nothing is found with %d of %d bytes", len(b), len(raw))
 		}
 		j, _, err := open(t, to, false)
 		if err == nil {
