@@ -36,6 +36,11 @@ func (s *Store) badgerOptions(dir string) badger.Options {
 	return o
 }
 
+// indexOptions is that of the index of a day, which can be made again.
+func (s *Store) indexOptions(dir string) badger.Options {
+	return s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1)
+}
+
 func openBadger(o badger.Options) (db *badger.DB, err error) {
 	err = guard(func() error {
 		db, err = badger.Open(o)

@@ -225,7 +225,7 @@ func (d *day) try(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	o := d.t.s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1)
+	o := d.t.s.indexOptions(dir)
 	orphans, err := checkTables(o)
 	if err != nil {
 		return err

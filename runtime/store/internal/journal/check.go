@@ -16,9 +16,11 @@ import (
 type Checking struct {
 	Log       tree.Verifier   // the log's public key; nil: no signature is looked at
 	Witnesses []tree.Verifier // one of whom must have signed the cosigned checkpoint; nil: it does not matter who did
+	Known     [][]byte        // signed checkpoints that were kept elsewhere: the log must go on from each
 	// Body is called with each body that has its checksum, in the order of the log, Bytes nil where it was erased. It may
 	// overwrite Bytes. What it finds wrong it returns, and what should be; "": nothing. nil: nobody looks.
 	Body func(day string, b Body) (found, want string)
+	Into *Report // what is found is added to; nil: a new one
 	// Progress is called now and then with the bytes that were read, of Size, and the traces that were gone over.
 	Progress func(read int64, traces uint64)
 }
@@ -31,7 +33,10 @@ type Checking struct {
 //
 // The journal must not be in use.
 func Check(ctx context.Context, dir string, o Checking) (*Report, error) {
-	c := &checker{dir: dir, o: o, Report: &Report{}, edge: &tree.Edge{}}
+	c := &checker{dir: dir, o: o, Report: o.Into, edge: &tree.Edge{}}
+	if c.Report == nil {
+		c.Report = &Report{}
+	}
 	defer c.closeTree()
 	c.readSmall()
 	segments := c.openSegments()
@@ -83,6 +88,9 @@ func (c *checker) readSmall() {
 		c.damage(name, -1, -1, reason(err), "a checkpoint that a witness has signed")
 	} else if signed != nil {
 		c.keep(name, 0, signed, c.o.Witnesses)
+	}
+	for i, signed := range c.o.Known {
+		c.keep(fmt.Sprint("checkpoint given ", i+1), 0, signed, nil)
 	}
 	name = filepath.Join(logDir, droppedFile)
 	if c.dropped, err = readDropped(filepath.Join(c.dir, name)); err != nil {
@@ -224,6 +232,14 @@ func Size(dir string) (n int64) {
 		}
 	}
 	return n
+}
+
+// Removals returns what says which bodies were removed: the days that were dropped, and the erasure that is under way, nil
+// if none is. What of it cannot be read is left out: Check tells.
+func Removals(dir string) ([]Dropped, *Pending) {
+	dropped, _ := readDropped(filepath.Join(dir, logDir, droppedFile))
+	pending, _ := readPending(filepath.Join(dir, logDir, pendingFile))
+	return dropped, pending
 }
 
 func (c *checker) damage(file string, offset, sequence int64, found, want string) {
