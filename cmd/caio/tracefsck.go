@@ -172,7 +172,7 @@ func progressText(took time.Duration, is store.Progress) string {
 	rate := float64(is.Done) / max(took.Seconds(), 1e-3)
 	left := "an unknown time"
 	if rate > 0 {
-		left = "about " + time.Duration(float64(is.All-is.Done) / rate * float64(time.Second)).Round(time.Second).String()
+		left = "about " + time.Duration(float64(is.All-is.Done)/rate*float64(time.Second)).Round(time.Second).String()
 	}
 	return fmt.Sprintf("%s of %s, %d traces, %s/s, %s left", sizeText(is.Done), sizeText(is.All), is.Traces, sizeText(int64(rate)), left)
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/runtime/tree"
 )
 
@@ -33,7 +31,7 @@ type Checking struct {
 //
 // The journal must not be in use.
 func Check(ctx context.Context, dir string, o Checking) (*Report, error) {
-	c := &checker{dir: dir, o: o, Report: o.Into, edge: &tree.Edge{}}
+	c := &checker{dir: dir, o: o, Report: o.Into, edge: &tree.Edge{}, signed: make([]signed, 0, signedBatch)}
 	if c.Report == nil {
 		c.Report = &Report{}
 	}
@@ -67,7 +65,8 @@ type checker struct {
 	frame uint64     // first trace of the last frame
 	read  int64      // bytes of segments that were gone over
 
-	unsigned run // frames whose checkpoints have no signature that holds
+	signed   []signed // checkpoints of frames whose signatures are to be looked at
+	unsigned run      // frames whose checkpoints have no signature that holds
 	buf      []byte
 }
 
@@ -172,6 +171,7 @@ func (c *checker) keep(file string, offset int64, signed []byte, witnesses []tre
 
 // end makes the checks for which everything must have been gone over.
 func (c *checker) end() {
+	c.verify()
 	c.flush(&c.unsigned)
 	name := filepath.Join(logDir, markFile)
 	size := c.known.Size
@@ -270,5 +270,5 @@ func reason(err error) string {
 	if errors.As(err, &at) {
 		return at.Err.Error()
 	}
-	return strings.TrimPrefix(err.Error(), trace.ErrDamaged.Error()+": ")
+	return err.Error()
 }

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/smarthausgroup/caio/runtime/tree"
 )
@@ -172,17 +175,51 @@ func (c *checker) body(s *segment, f *os.File, at int64, fr *frame) {
 		return
 	}
 	c.lead(name, note, head)
-	if c.o.Log == nil {
-		return
+	if c.o.Log != nil {
+		c.signed = append(c.signed, signed{name, note, fr.first, bytes.Clone(fr.checkpoint)})
+		if len(c.signed) == cap(c.signed) {
+			c.verify()
+		}
 	}
-	if _, _, err := tree.Open(fr.checkpoint, c.o.Log); err == nil {
-		c.Signatures++
-		c.flush(&c.unsigned)
-		return
-	} else if c.unsigned.n == 0 {
-		c.unsigned.Finding = Finding{Kind: Damage, File: name, Offset: note, Sequence: int64(fr.first), Found: reason(err), Want: "checkpoints that the log has signed"}
+}
+
+// signed is a frame's checkpoint, whose signature is still to be looked at.
+type signed struct {
+	file   string
+	offset int64
+	first  uint64
+	note   []byte
+}
+
+// signedBatch is how many signatures are looked at at once. Where frames are small they are most of the work, and all
+// processors share it.
+const signedBatch = 64
+
+// verify looks at the signatures that are to be looked at.
+func (c *checker) verify() {
+	errs := make([]error, len(c.signed))
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		done.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(errs); i = next.Add(1) - 1 {
+				_, _, errs[i] = tree.Open(c.signed[i].note, c.o.Log)
+			}
+		})
 	}
-	c.unsigned.n++
+	done.Wait()
+	for i, err := range errs {
+		if err == nil {
+			c.Signatures++
+			c.flush(&c.unsigned)
+			continue
+		}
+		if s := c.signed[i]; c.unsigned.n == 0 {
+			c.unsigned.Finding = Finding{Kind: Damage, File: s.file, Offset: s.offset, Sequence: int64(s.first), Found: reason(err), Want: "checkpoints that the log has signed"}
+		}
+		c.unsigned.n++
+	}
+	c.signed = c.signed[:0]
 }
 
 // bodies reads the bodies of a frame.

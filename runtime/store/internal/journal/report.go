@@ -1,5 +1,11 @@
 package journal
 
+import (
+	"strings"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
+)
+
 // A Kind says what a finding means.
 type Kind string
 
@@ -43,6 +49,7 @@ type Report struct {
 
 // Add takes in a finding.
 func (r *Report) Add(f Finding) {
+	f.Found = strings.TrimPrefix(f.Found, trace.ErrDamaged.Error()+": ") // as every finding is
 	if r.Counts == nil {
 		r.Counts = map[Kind]int{}
 	}
