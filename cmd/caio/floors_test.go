@@ -33,7 +33,7 @@ var floors = []struct{ room, may, reason string }{
 	{"runtime/field", "", "a column: the mathematics of fields, numbers in and numbers out"},
 	{"runtime/gateway", "runtime/adapter schema schema/gen/caio/v1", "executes what adapters ask for"},
 	{"runtime/store/internal/journal", "runtime/trace runtime/tree", "the files of the log; no Badger"},
-	{"runtime/store", "runtime/store/internal/journal runtime/trace runtime/tree schema schema/gen/caio/v1", "stores what the columns define; a restored log is held against a checkpoint"},
+	{"runtime/store", "runtime/store/internal/journal runtime/trace runtime/tree schema schema/gen/caio/v1", "stores what the columns define; its check and a restored log are held against checkpoints"},
 	{"runtime/engine", "runtime/adapter runtime/contract runtime/field runtime/gateway runtime/identity runtime/internal/bitset runtime/internal/wire runtime/policy runtime/proof runtime/store runtime/trace schema schema/gen/caio/v1",
 		"the straight line through all rooms below"},
 	{"runtime/engine/enginetest", "policies runtime/contract schema schema/gen/caio/v1", "what benchmarks decide among"},

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ import (
 //
 //	server [FLAG...]   runs `caio serve` on a free port until the script ends; $CAIO_SERVER is its address. Once more: stops
 //	                   it and starts it again on the same data
+//	stop               stops it
+//	flip FILE N        changes byte N of a file, from its end if N is negative; in FILE * stands for anything
+//	drop FILE          removes a file or a directory; likewise
 //	upstream           runs a service that detects languages and chats; $UPSTREAM is its address
 //	expand FILE...     replaces $NAME in files by what the environment holds
 //	exits CODE ARG...  runs caio and expects that exit code
@@ -33,7 +37,7 @@ import (
 func remoteCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"server": scriptServer, "upstream": scriptUpstream, "expand": scriptExpand, "exits": scriptExits,
-		"traceid": scriptTraceID, "watched": scriptWatched,
+		"traceid": scriptTraceID, "watched": scriptWatched, "stop": scriptStop, "flip": scriptFlip, "drop": scriptDrop,
 	}
 }
 
@@ -78,6 +82,44 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("server did not start:\n%s", rest)
 	}
 	ts.Setenv("CAIO_SERVER", "http://"+addr)
+}
+
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	end := ts.Value(serverKey{}).(*func())
+	if neg || len(args) != 0 || *end == nil {
+		ts.Fatalf("usage: stop, after server")
+	}
+	(*end)()
+}
+
+func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE N")
+	}
+	file := theOne(ts, args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	raw, err := os.ReadFile(file)
+	ts.Check(err)
+	raw[(at+len(raw))%len(raw)] ^= 1
+	ts.Check(os.WriteFile(file, raw, 0o600))
+}
+
+func scriptDrop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: drop FILE")
+	}
+	ts.Check(os.RemoveAll(theOne(ts, args[0])))
+}
+
+// theOne returns the only file that pattern matches.
+func theOne(ts *testscript.TestScript, pattern string) string {
+	files, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	if len(files) != 1 {
+		ts.Fatalf("%s is %v", pattern, files)
+	}
+	return files[0]
 }
 
 // servingAddr reads the log until it says where the server listens. What was read is in the buffer.

@@ -17,10 +17,10 @@ import (
 func newTraceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace",
-		Short: "Look up what a running server decided, and why; check it",
+		Short: "Look up what was decided, and why; check it",
 	}
 	cmd.AddCommand(newTraceGetCommand(), newTraceListCommand(), newTraceWatchCommand(), newTraceExportCommand(),
-		newTraceBundleCommand(), newTraceVerifyCommand(), newTraceKeyCommand(), newTraceEraseCommand())
+		newTraceBundleCommand(), newTraceVerifyCommand(), newTraceKeyCommand(), newTraceEraseCommand(), newTraceFsckCommand())
 	return cmd
 }
 

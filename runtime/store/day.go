@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"sync"
@@ -72,22 +73,37 @@ func (d *day) bounds() (oldest, newest time.Time, known bool) {
 }
 
 // A day that is over keeps its bounds in a file, so that it need not be opened to be passed over. It is no more than a
-// hint that can be had again: a file that cannot be read is none.
+// hint that can be had again: a file that cannot be read, or does not have its checksum, is none.
 type boundsOf struct {
 	Next           uint64
 	Oldest, Newest time.Time
+	Sum            uint32 // CRC-32C of the others
+}
+
+func (b *boundsOf) sum() uint32 {
+	return crc32.Checksum(fmt.Append(nil, b.Next, b.Oldest.UnixNano(), b.Newest.UnixNano()), castagnoli)
+}
+
+// readBounds reads the bounds of a day; nil: there are none.
+func readBounds(dir string) *boundsOf {
+	b := &boundsOf{}
+	raw, err := os.ReadFile(filepath.Join(dir, boundsFile))
+	if err != nil || json.Unmarshal(raw, b) != nil || b.Sum != b.sum() {
+		return nil
+	}
+	return b
 }
 
 func (d *day) readBounds() {
-	var b boundsOf
-	raw, err := os.ReadFile(filepath.Join(d.Dir, boundsFile))
-	if err == nil && json.Unmarshal(raw, &b) == nil && b.Next == d.Next {
+	if b := readBounds(d.Dir); b != nil && b.Next == d.Next {
 		d.oldest, d.newest = b.Oldest, b.Newest
 	}
 }
 
 func (d *day) writeBounds() {
-	raw, err := json.Marshal(boundsOf{d.Next, d.oldest, d.newest})
+	b := boundsOf{Next: d.Next, Oldest: d.oldest, Newest: d.newest}
+	b.Sum = b.sum()
+	raw, err := json.Marshal(b)
 	if err == nil && !d.newest.IsZero() {
 		err = os.WriteFile(filepath.Join(d.Dir, boundsFile), raw, 0o600)
 	}
@@ -209,8 +225,7 @@ func (d *day) try(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	o := d.t.s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1).
-		WithNumMemtables(5).WithNumLevelZeroTables(10).WithNumLevelZeroTablesStall(20) // nobody who waits for a trace waits for a flush
+	o := d.t.s.indexOptions(dir)
 	orphans, err := checkTables(o)
 	if err != nil {
 		return err
@@ -239,10 +254,7 @@ func (d *day) catchUp() error {
 	if err != nil {
 		return err
 	}
-	end := d.t.journal.Size()
-	if n := d.nextDay(); n < end {
-		end = n
-	}
+	end := d.lastOf()
 	if next > end {
 		return fmt.Errorf("%w: %w: it holds traces up to %d, the bodies end at %d; restore the store from a backup", trace.ErrDamaged, errAhead, next, end)
 	}
@@ -275,14 +287,14 @@ func (d *day) complete() error {
 	})
 }
 
-// nextDay returns the sequence with which the day after d begins; the largest there is if d is the last.
-func (d *day) nextDay() uint64 {
+// lastOf returns one more than the last sequence that the journal has of d.
+func (d *day) lastOf() uint64 {
 	for _, k := range d.t.journal.Days() {
-		if k.First > d.First {
-			return k.First
+		if k.Name == d.Name {
+			return k.Next
 		}
 	}
-	return 1<<64 - 1
+	return d.First // it is being begun
 }
 
 // indexed returns one more than the last sequence in the index.

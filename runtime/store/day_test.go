@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -229,7 +230,8 @@ func TestAnInterruptedErasureIsFinishedOrDropped(t *testing.T) {
 	}
 	record := tracetest.ID(20)
 	for _, recorded := range []bool{false, true} {
-		pending := fmt.Sprintf(`{"trace_id":%q,"ranges":[[3,5],[7,7]]}`, record)
+		pending := fmt.Sprintf(`{"trace_id":%q,"ranges":[[3,5],[7,7]]}`+"\n", record)
+		pending += fmt.Sprintf("crc32c %08x\n", crc32.Checksum([]byte(pending), crc32.MakeTable(crc32.Castagnoli)))
 		if recorded {
 			if err := appendTraces(t, s, 20, 1); err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@
 //     opened. What finds them is made from them, and is made again where it is damaged or behind.
 //   - Before the disk is full, writes are refused with [ErrLowSpace]: Badger writes through memory maps, and a full
 //     disk would end the process with SIGBUS.
+//   - [Fsck] checks all of a store that is not in use, also one that is not opened, and names what is wrong.
 //   - After a write of unknown outcome nothing more is written ([ErrBroken]): a hole in Badger's log would cost
 //     everything after it at the next start.
 //   - [Store.Backup] is of one moment, while everything goes on. [Restore] makes a store of a whole backup or nothing, and
@@ -32,6 +33,7 @@
 //	head              how far the store has come, as in head.go: a database that is behind it lost something
 //	db/               the Badger directory of everything but traces
 //	log/              the tree over the traces and its newest checkpoint, for ever: see package journal
+//	fsck-*            a copy of db/ while Fsck reads it; one that a kill left is removed by the next
 //	traces/20261128/  the traces of a day: 00000001.seg and so on, and
 //	  index/          what they are found by: a Badger directory that can be removed, and is made again
 //	  bounds.json     when its requests arrived, once the day is over; a hint

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
 // SetMinFree moves the watermark of an open store: a test cannot fill the disk.
@@ -87,4 +89,24 @@ func ReadBackup(r io.Reader) error {
 		_, err := io.Copy(io.Discard, content)
 		return err
 	})
+}
+
+// ChangeIndex changes the index of the last day behind the store's back.
+func ChangeIndex(s *Store, change func(set func(key, value []byte) error, remove func(key []byte) error) error) error {
+	d := s.traces.days[len(s.traces.days)-1]
+	if _, err := s.traces.use(d); err != nil {
+		return err
+	}
+	defer s.traces.release(d)
+	return d.db.Update(func(txn *badger.Txn) error { return change(txn.Set, txn.Delete) })
+}
+
+// Rows returns the rows of r in the index of its day, without its place.
+func Rows(r *trace.Record) (keys [][]byte) {
+	keys = append(keys, idKey(r.TraceID))
+	_, _ = eachIndexKey(nil, r, func(key []byte) error {
+		keys = append(keys, key)
+		return nil
+	})
+	return keys
 }

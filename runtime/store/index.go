@@ -72,18 +72,8 @@ func (d *day) put(records []trace.Record, at []journal.Location) error {
 	}
 	keys := make([]byte, 0, len(records)*512) // one piece of memory for all keys; it must not be used again before the commit
 	for i := range records {
-		r := &records[i]
-		if err := set(traceKey(r.Sequence), place{at[i], r.DurationMs, r.Cost}.encode()); err != nil {
-			return err
-		}
-		if r.TraceID == "" {
-			continue // its body was erased
-		}
-		if err := set(idKey(r.TraceID), binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
-			return err
-		}
 		var err error
-		if keys, err = eachIndexKey(keys, r, func(key []byte) error { return set(key, nil) }); err != nil {
+		if keys, err = eachRow(keys, &records[i], at[i], set); err != nil {
 			return err
 		}
 	}
@@ -92,6 +82,18 @@ func (d *day) put(records []trace.Record, at []journal.Location) error {
 		return err
 	}
 	return txn.Commit()
+}
+
+// eachRow calls set with the rows of r, which lies at at; of one without a trace id, whose body was erased, only its place.
+// The keys of listings are appended to keys, which is returned.
+func eachRow(keys []byte, r *trace.Record, at journal.Location, set func(key, value []byte) error) ([]byte, error) {
+	if err := set(traceKey(r.Sequence), place{at, r.DurationMs, r.Cost}.encode()); err != nil || r.TraceID == "" {
+		return keys, err
+	}
+	if err := set(idKey(r.TraceID), binary.BigEndian.AppendUint64(nil, r.Sequence)); err != nil {
+		return keys, err
+	}
+	return eachIndexKey(keys, r, func(key []byte) error { return set(key, nil) })
 }
 
 // read runs f in a transaction that sees the index as it is now. d is in use.

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
@@ -35,7 +36,41 @@ func RecordOf(s *caiov1.StoredTrace) (Record, error) {
 	return r, nil
 }
 
-// describe sets what r is found by, from t and the bytes it was serialized to. It fails on bytes that are no trace.
+// RecordOfRaw returns the record of the very bytes of a trace, with which it is not told where it stands: its sequence is
+// 0. It decodes only what a trace is found by, and is several times faster than RecordOf. It fails on bytes that are no
+// trace.
+func RecordOfRaw(raw []byte) (Record, error) {
+	var decoded, carried []byte
+	for rest := raw; len(rest) > 0; {
+		number, _, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return Record{}, fmt.Errorf("%w: not a trace: %v", ErrDamaged, protowire.ParseError(n))
+		}
+		switch number {
+		case 1, 2, 3, 4, 7, 10: // id, time, duration, status, attempts, service
+			decoded = append(decoded, rest[:n]...)
+		case 5: // request
+			carried = append(carried, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	t := &caiov1.Trace{}
+	if err := proto.Unmarshal(decoded, t); err != nil {
+		return Record{}, fmt.Errorf("%w: not a trace: %v", ErrDamaged, err)
+	}
+	t.ProtoReflect().SetUnknown(carried)
+	r := Record{
+		TraceID: t.TraceId, Tenant: tenantOf(t), Services: servicesOf(t), Status: t.Status, Time: t.Time.AsTime(),
+		Hash: sha256.Sum256(raw), Raw: raw,
+	}
+	if err := r.describe(t, raw); err != nil {
+		return Record{}, fmt.Errorf("%w: not a trace: %v", ErrDamaged, err)
+	}
+	return r, nil
+}
+
+// describe sets what r is found by, from t and the bytes it was serialized to. It fails on bytes that are no trace. What is
+// stored is held against it when a store is checked: with other rules, stored records need another version.
 func (r *Record) describe(t *caiov1.Trace, raw []byte) error {
 	var rules ruleSet
 	r.RequestID = cut(requestIDOf(t))

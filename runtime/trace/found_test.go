@@ -64,6 +64,48 @@ func described(t *testing.T, m *caiov1.Trace) trace.Record {
 	return r
 }
 
+// TestTheRecordOfBytesIsThatOfTheTrace holds what is read of the bytes alone against what is read of the decoded trace.
+func TestTheRecordOfBytesIsThatOfTheTrace(t *testing.T) {
+	full := newTrace(t, 1)
+	full.Decision, full.Salt = refusal([]string{"SEC-2", "SEC-1"}, []string{"SEC-2"}), []byte("salt")
+	full.Attempts = []*caiov1.Attempt{spent(0.5, "USD"), {ServiceId: "z", Violations: []*caiov1.Violation{violated("GUA-1", "accept")}}}
+	full.Request.Context, full.Request.Principal = &caiov1.Context{RequestId: "order 7"}, &caiov1.Principal{Tenant: "acme", Subject: "u"}
+	full.DurationMs, full.ServiceId = 12.5, "a"
+	for _, m := range []*caiov1.Trace{{}, newTrace(t, 2), full} {
+		raw, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := trace.RecordOf(&caiov1.StoredTrace{Raw: raw, Trace: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := trace.RecordOfRaw(raw); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
+	}
+	for _, raw := range []string{"no trace", "\x0a\x05abc", "\x0a\x01\xff", "\x32\x02\x12\x07"} {
+		if _, err := trace.RecordOfRaw([]byte(raw)); !errors.Is(err, trace.ErrDamaged) {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
+
+func FuzzRecordOfRaw(f *testing.F) {
+	m := &caiov1.Trace{TraceId: "x", Status: "ok", Decision: refusal([]string{"SEC-1"}), Attempts: []*caiov1.Attempt{spent(1, "USD")}}
+	raw, err := proto.Marshal(m)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add(raw[:len(raw)-2])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if r, err := trace.RecordOfRaw(raw); err == nil && len(r.Rules) > trace.MaxRules || err != nil && !errors.Is(err, trace.ErrDamaged) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
 func TestATraceIsFoundByWhatItsDecisionSaysDecodedOrNot(t *testing.T) {
 	m := newTrace(t, 1)
 	m.Decision = refusal([]string{"SEC-2", "SEC-1"}, nil, []string{"SEC-2"}, []string{"", "request.budget"})

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
 // A Day is the segments of one day.
@@ -115,8 +113,18 @@ func (j *Journal) DroppedDays() []Dropped {
 	return j.dropped
 }
 
-// finishDrops removes what a crash left of days that were dropped. Their segments must not be taken for the log's.
+// finishDrops removes what a crash left of days that were dropped. Their segments must not be taken for the log's. It
+// removes no others, whatever the list says.
 func (j *Journal) finishDrops() error {
+	there, err := listSegments(filepath.Join(j.dir, tracesDir))
+	if err != nil {
+		return err
+	}
+	for _, s := range there {
+		if !j.wasDropped(s.number) && slices.ContainsFunc(j.dropped, func(d Dropped) bool { return d.Day == s.day }) {
+			return damaged("day %s was dropped, and %s is none of its segments; restore %s from a backup", s.day, s.name(), droppedFile)
+		}
+	}
 	var errs []error
 	for _, d := range j.dropped {
 		dir := filepath.Join(j.dir, tracesDir, d.Day)
@@ -139,15 +147,12 @@ func (j *Journal) droppedAll(size uint64) bool {
 }
 
 func readDropped(name string) (dropped []Dropped, err error) {
-	raw, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	raw, err := readSummed(name)
+	if err != nil || raw == nil {
+		return nil, err
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, &dropped)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", trace.ErrDamaged, name, err)
+	if err := json.Unmarshal(raw, &dropped); err != nil {
+		return nil, damaged("%s: %w", name, err)
 	}
 	return dropped, nil
 }
@@ -157,37 +162,22 @@ func writeDropped(name string, dropped []Dropped) error {
 	if err != nil {
 		return err
 	}
-	return replace(name, append(raw, '\n'))
-}
-
-// replace makes raw the content of a small file: after a crash it has the old or the new.
-func replace(name string, raw []byte) error {
-	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
+	return writeSummed(name, append(raw, '\n'))
 }
 
 const cosignedFile = "cosigned"
 
-// KeepCosigned keeps a cosigned checkpoint in place of the one before, durably. Of one caller at a time.
+// KeepCosigned keeps a cosigned checkpoint, which ends in a newline, in place of the one before, durably. Of one caller at a
+// time.
 func (j *Journal) KeepCosigned(signed []byte) error {
-	return replace(filepath.Join(j.dir, logDir, cosignedFile), signed)
+	return writeSummed(filepath.Join(j.dir, logDir, cosignedFile), signed)
 }
 
 // Cosigned returns what KeepCosigned kept last, nil if it kept nothing.
 func (j *Journal) Cosigned() ([]byte, error) {
-	raw, err := os.ReadFile(filepath.Join(j.dir, logDir, cosignedFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	raw, err := readSummed(filepath.Join(j.dir, logDir, cosignedFile))
+	if err != nil {
+		return nil, fmt.Errorf("%w, or remove it: witnesses sign again", err)
 	}
-	return raw, err
+	return raw, nil
 }

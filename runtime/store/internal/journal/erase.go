@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -57,20 +56,21 @@ func (j *Journal) Begin(p Pending) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(j.dir, logDir, pendingFile), append(raw, '\n'))
+	return writeSummed(filepath.Join(j.dir, logDir, pendingFile), append(raw, '\n'))
 }
 
 // Pending returns what Begin noted, nil if nothing is under way.
 func (j *Journal) Pending() (*Pending, error) {
-	raw, err := os.ReadFile(filepath.Join(j.dir, logDir, pendingFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	return readPending(filepath.Join(j.dir, logDir, pendingFile))
+}
+
+func readPending(name string) (*Pending, error) {
+	raw, err := readSummed(name)
+	if err != nil || raw == nil {
+		return nil, err
 	}
 	p := &Pending{}
-	if err == nil {
-		err = json.Unmarshal(raw, p)
-	}
-	if err != nil {
+	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, damaged("%s: %w", pendingFile, err)
 	}
 	return p, nil

@@ -10,6 +10,8 @@
 //	log/dropped               the days that were dropped: see days.go
 //	traces/20261128/00000007.seg   bodies, as frames: see frame.go
 //
+// cosigned, erasing and dropped end in a checksum: see summed.go.
+//
 // # What it guarantees
 //
 // A group is one frame. It is written and synced with one call each; then its checkpoint is written and synced; then
@@ -19,7 +21,7 @@
 //
 // So the last frames tell a write that a crash interrupted, which nobody was told of and which is cut off, from a loss:
 // the checkpoint is never ahead of what is synced. A segment says how long the one before it is; a file that is
-// shorter, longer or missing is noticed when the journal is opened, other damage when it is read.
+// shorter, longer or missing is noticed when the journal is opened, other damage when it is read; [Check] finds all of it.
 //
 // One goroutine appends; everything else may be called concurrently.
 package journal
@@ -119,8 +121,12 @@ func (j *Journal) edgeAt(size uint64) (tree.Edge, error) {
 	})
 }
 
-// create makes the files of an empty journal. A crash on the way leaves the store "new", and it is made again.
+// create makes the files of an empty journal. A crash on the way leaves the store "new", and it is made again. Where there
+// are traces, whoever says that the store is new is wrong, and a checkpoint would be lost.
 func (j *Journal) create() error {
+	if there, err := listSegments(filepath.Join(j.dir, tracesDir)); err == nil && len(there) > 0 {
+		return damaged("the store is said to be new, and there are traces, such as in %s; restore what says so from a backup", there[0].name())
+	}
 	for _, dir := range []string{logDir, tracesDir} {
 		if err := os.MkdirAll(filepath.Join(j.dir, dir), 0o700); err != nil {
 			return err

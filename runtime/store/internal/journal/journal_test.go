@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -155,6 +156,18 @@ func TestItGoesOnWhereItEnded(t *testing.T) {
 	w.whole(t, j)
 	if days := j.Days(); len(days) != 3 || days[1].First != 301 || days[1].Next != 602 || days[2].Next != j.Size() {
 		t.Errorf("days are %+v", days)
+	}
+}
+
+func TestNothingIsMadeAnewWhereThereAreTraces(t *testing.T) {
+	dir, _ := filled(t)
+	if _, _, err := open(t, dir, true); !errors.Is(err, trace.ErrDamaged) {
+		t.Error(err)
+	}
+	if j, said, err := open(t, dir, false); err != nil || said != "" {
+		t.Error(said, err)
+	} else if err := j.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -356,8 +369,52 @@ func TestADroppedDayIsGoneAndTheTreeIsWhole(t *testing.T) {
 	}
 }
 
+// TestNothingIsRemovedOnAFlippedDigit changes what says which bodies are to be removed.
+func TestNothingIsRemovedOnAFlippedDigit(t *testing.T) {
+	dir, w := filled(t)
+	if err := w.j.Drop("20261127", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.j.Begin(journal.Pending{TraceID: "x", Ranges: [][2]uint64{{3, 5}}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*testing.T, string){
+		"the day of a drop": func(t *testing.T, to string) {
+			edit(t, filepath.Join(to, "log/dropped"), func(b []byte) []byte { return bytes.Replace(b, []byte("20261127"), []byte("20261126"), 1) })
+		},
+		"a day that is not its own, and checksummed": func(t *testing.T, to string) {
+			edit(t, filepath.Join(to, "log/dropped"), func(b []byte) []byte {
+				b = bytes.Replace(b, []byte("20261127"), []byte("20261126"), 1)
+				b = b[:bytes.LastIndex(b, []byte("crc32c"))]
+				return fmt.Appendf(b, "crc32c %08x\n", crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+			})
+		},
+		"the range of an erasure": func(t *testing.T, to string) {
+			edit(t, filepath.Join(to, "log/erasing"), func(b []byte) []byte { return bytes.Replace(b, []byte("[3,5]"), []byte("[3,7]"), 1) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := clone(t, dir)
+			change(t, to)
+			j, _, err := open(t, to, false)
+			if err == nil {
+				_, err = j.Pending()
+				defer j.Close()
+			}
+			if !errors.Is(err, trace.ErrDamaged) {
+				t.Error(err)
+			}
+			for _, day := range []string{"20261126/00000001.seg", "20261128/00000003.seg"} {
+				if _, err := os.Stat(filepath.Join(to, "traces", day)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 func FuzzOpenSegment(f *testing.F) {
-	dir, _ := filled(f)
+	dir, w := filled(f)
 	raw, err := os.ReadFile(filepath.Join(dir, last))
 	if err != nil {
 		f.Fatal(err)
@@ -369,6 +426,9 @@ func FuzzOpenSegment(f *testing.F) {
 		to := clone(t, dir)
 		if err := os.WriteFile(filepath.Join(to, last), b, 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if r := checked(t, to, w); len(r.Findings) == 0 {
+			t.Errorf("nothing is found with %d of %d bytes", len(b), len(raw))
 		}
 		j, _, err := open(t, to, false)
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
@@ -44,18 +45,14 @@ func openMark(name string) (*mark, []byte, error) {
 	}
 	m := &mark{file: f}
 	var newest []byte
-	b := make([]byte, markPlace)
 	for place := range int64(2) {
-		if _, err := f.ReadAt(b, place*markPlace); err != nil {
-			continue
-		}
-		turn, n := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])
-		if n > markPlace-markHead-4 || crc32.Checksum(b[:markHead+n], castagnoli) != binary.BigEndian.Uint32(b[markHead+n:]) || turn%2 != uint64(place) {
+		turn, checkpoint, ok := readPlace(f, place)
+		if !ok {
 			continue
 		}
 		m.whole++
 		if turn >= m.turn {
-			m.turn, newest = turn, append([]byte(nil), b[markHead:markHead+n]...)
+			m.turn, newest = turn, checkpoint
 		}
 	}
 	if m.whole == 0 {
@@ -68,6 +65,20 @@ func openMark(name string) (*mark, []byte, error) {
 		return nil, nil, errors.Join(damaged("%s: %w", name, err), f.Close())
 	}
 	return m, newest, nil
+}
+
+// readPlace reads one of the places: what it is the turn of, and the checkpoint, empty if the log was never written then.
+// false: it is not whole.
+func readPlace(r io.ReaderAt, place int64) (turn uint64, checkpoint []byte, ok bool) {
+	b := make([]byte, markPlace)
+	if _, err := r.ReadAt(b, place*markPlace); err != nil {
+		return 0, nil, false
+	}
+	turn, n := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])
+	if n > markPlace-markHead-4 || crc32.Checksum(b[:markHead+n], castagnoli) != binary.BigEndian.Uint32(b[markHead+n:]) || turn%2 != uint64(place) {
+		return 0, nil, false
+	}
+	return turn, b[markHead : markHead+n], true
 }
 
 // write makes checkpoint the newest, durably.

@@ -25,8 +25,10 @@ type segment struct {
 	first  uint64 // sequence of its first trace
 	before uint32
 	length int64 // of the one before
-	size   int64 // of its whole frames; the appender's
+	size   int64 // of its whole frames; the appender's, or the checker's
 	safe   atomic.Int64
+
+	damaged bool // of the checker: its head does not say what it is
 }
 
 const (
