@@ -23,19 +23,6 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-func newSigner(t testing.TB) *tree.Signer {
-	t.Helper()
-	skey, err := tree.NewKey(rand.Reader, "test.invalid")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := tree.NewSigner(skey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
 // lived is a store that was in use for four days: two tenants' traces, of which some were erased and the first day was
 // dropped; services, policies, content; a checkpoint as a witness leaves it.
 type lived struct {

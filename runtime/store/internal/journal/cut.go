@@ -60,7 +60,7 @@ func (j *Journal) Cut() (*Cut, error) {
 	e := j.end.Load()
 	c := &Cut{Size: e.size, Checkpoint: e.checkpoint, Files: []File{rawFile(markFile, encodeMark(e.checkpoint))}}
 	if cosigned != nil {
-		c.Files = append(c.Files, rawFile(cosignedFile, cosigned))
+		c.Files = append(c.Files, rawFile(cosignedFile, summed(cosigned)))
 	}
 	pending, err := os.ReadFile(filepath.Join(j.dir, logDir, pendingFile))
 	if err == nil {
@@ -75,7 +75,7 @@ func (j *Journal) Cut() (*Cut, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Files = append(c.Files, rawFile(droppedFile, append(raw, '\n')))
+		c.Files = append(c.Files, rawFile(droppedFile, summed(append(raw, '\n'))))
 	}
 	for _, f := range j.tree.files(e.size) {
 		c.Files = append(c.Files, File{Name: path.Join(logDir, filepath.Base(f.Name())), Bytes: f.want, file: f.File})

@@ -16,7 +16,12 @@ const sumLine = "crc32c %08x\n"
 
 // writeSummed makes raw, which ends in a newline, the content of a small file: after a crash it has the old or the new.
 func writeSummed(name string, raw []byte) error {
-	return replace(name, fmt.Appendf(raw[:len(raw):len(raw)], sumLine, crc32.Checksum(raw, castagnoli)))
+	return replace(name, summed(raw))
+}
+
+// summed returns what writeSummed writes.
+func summed(raw []byte) []byte {
+	return fmt.Appendf(raw[:len(raw):len(raw)], sumLine, crc32.Checksum(raw, castagnoli))
 }
 
 // readSummed returns what writeSummed wrote, nil if there is no such file.
