@@ -38,7 +38,8 @@ func (s *Store) badgerOptions(dir string) badger.Options {
 
 // indexOptions is that of the index of a day, which can be made again.
 func (s *Store) indexOptions(dir string) badger.Options {
-	return s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1)
+	return s.badgerOptions(dir).WithSyncWrites(false).WithNumVersionsToKeep(1).
+		WithNumMemtables(5).WithNumLevelZeroTables(10).WithNumLevelZeroTablesStall(20) // nobody who waits for a trace waits for a flush
 }
 
 func openBadger(o badger.Options) (db *badger.DB, err error) {
