@@ -29,8 +29,8 @@ func newTraceFsckCommand() *cobra.Command {
 		Short: "Check all of a store that no server uses: the log, every trace, the indexes, the database",
 		Long: `Fsck reads everything in the store of a data directory and holds it against everything else: every trace against the
 entry that commits to it, the tree over the entries against every checkpoint and its signature, what was removed against
-what is on record, each day's index against its traces, the database. It changes nothing, and goes on after whatever it
-finds. The server must be stopped.
+what is on record, each day's index against its traces, the database. It changes nothing, except that it opens indexes as a
+start does, and goes on after whatever it finds. The server must be stopped.
 
 Findings are of three kinds. "damage" is what is not as it was written, or is missing: restore it from a backup. "index" is
 what traces are found by: remove that directory, and the next start makes it again from the traces. "crash" is what a

@@ -110,3 +110,21 @@ func Rows(r *trace.Record) (keys [][]byte) {
 	})
 	return keys
 }
+
+// Without returns what is in one list of ranges and not in another, each range its first and last.
+func Without(in, not [][2]uint64) (left [][2]uint64) {
+	var a, b ranges
+	for _, r := range in {
+		a.add(r[0], r[1])
+	}
+	for _, r := range not {
+		b.add(r[0], r[1])
+	}
+	left = a.without(&b)
+	for _, r := range left {
+		if !a.has(r[0]) || b.has(r[1]) || !a.overlaps(r[0], r[1]) || b.overlaps(r[0], r[1]) {
+			panic("the set contradicts itself")
+		}
+	}
+	return left
+}

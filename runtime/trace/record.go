@@ -124,10 +124,11 @@ func newRecord(t *caiov1.Trace) (Record, error) {
 // unserializable returns the trace that takes the place of t, which check found good and newRecord did not: it was
 // promised that there is one, and that it says what happened.
 func unserializable(t *caiov1.Trace, why error) (Record, error) {
-	tenant := strings.ToValidUTF8(tenantOf(t), "")
+	tenant := tenantOf(t)
+	tenant = strings.ToValidUTF8(tenant[:min(len(tenant), maxName)], "")
 	return newRecord(&caiov1.Trace{
 		TraceId: t.TraceId, Time: t.Time, DurationMs: t.DurationMs, Status: "failed",
-		Request: &caiov1.Request{Principal: &caiov1.Principal{Tenant: tenant[:min(len(tenant), maxName/2)]}},
+		Request: &caiov1.Request{Principal: &caiov1.Principal{Tenant: tenant}},
 		Error:   &caiov1.Error{Code: "INTERNAL", Stage: "trace", Message: strings.ToValidUTF8("this trace could not be written: "+why.Error(), "?")},
 	})
 }
