@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/smarthausgroup/caio/runtime/store"
 	"github.com/smarthausgroup/caio/runtime/trace"
 	"github.com/smarthausgroup/caio/runtime/tree"
@@ -92,6 +94,17 @@ func (b *traceBench) times(what string, times []time.Duration) {
 
 func (b *traceBench) trace() *caiov1.Trace { return benchTrace(b.t, b.next.Add(1)) }
 
+// renew makes m, which the log has read, the next trace: what is measured is the log, and not how traces are made.
+func (b *traceBench) renew(m *caiov1.Trace) {
+	i := b.next.Add(1)
+	at := time.Unix(1_800_000_000+i/1000, i%1000*1e6)
+	var err error
+	if m.TraceId, err = trace.NewID(at, rand.Reader); err != nil {
+		b.t.Error(err)
+	}
+	m.Time = timestamppb.New(at)
+}
+
 // closedLoop appends from so many callers, each of which waits until its trace is on disk.
 func (b *traceBench) closedLoop(callers int, d time.Duration) {
 	var wg sync.WaitGroup
@@ -99,8 +112,9 @@ func (b *traceBench) closedLoop(callers int, d time.Duration) {
 	start := time.Now()
 	for c := range callers {
 		wg.Go(func() {
+			m := b.trace()
 			for time.Since(start) < d {
-				m := b.trace()
+				b.renew(m)
 				begin := time.Now()
 				if err := b.log.Append(context.Background(), m, trace.Durable); err != nil {
 					b.t.Error(err)

@@ -73,7 +73,11 @@ func (t *traces) erasing(ctx context.Context, p journal.Pending, record func() e
 		}
 		return errors.Join(err, t.journal.End())
 	}
-	if err := t.finish(p); err != nil {
+	err = t.indexer.wait(context.WithoutCancel(ctx))
+	if err == nil {
+		err = t.finish(p)
+	}
+	if err != nil {
 		return fmt.Errorf("%w; it is finished when the store is opened again", err)
 	}
 	return nil

@@ -12,9 +12,15 @@ import (
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
 
-// unknown returns trace.ErrExists if a trace id is in d already, or twice among records.
+// unknown returns trace.ErrExists if a trace id is in d already, on its way there, or twice among records. It is for the
+// appender: what is not on its way when it looks does not come to be while it goes on looking.
 func (d *day) unknown(records []trace.Record) error {
 	ids := make(map[string]bool, len(records))
+	for i := range records {
+		if id := records[i].TraceID; d.t.indexer.holds(id) {
+			return fmt.Errorf("trace %s: %w", id, trace.ErrExists)
+		}
+	}
 	return d.read(func(txn *badger.Txn) error {
 		for i := range records {
 			id := records[i].TraceID

@@ -20,7 +20,7 @@ import (
 // List joins the listings of the days. Days overlap, since a request may take longer than the rest of its day; a day is
 // opened only when the listing has come to where it may hold something.
 func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Record, err error) {
-	leave, err := t.s.enter()
+	leave, err := t.reading(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,8 @@ type traces struct {
 	room    atomic.Int64  // until when after that the disk is taken to have room
 	today   func() string // the day of an append; a test makes days pass
 
+	indexer *indexer // nil until all that was there when it was opened is indexed
+
 	eraser turn // held while bodies are removed, and while they are copied
 
 	mu   sync.Mutex // guards what is below
@@ -55,6 +57,7 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 		}
 		t.release(last)
 	}
+	t.indexer = startIndexer(t, j.Size())
 	if err := t.resume(); err != nil {
 		return nil, errors.Join(err, t.close())
 	}
@@ -62,6 +65,9 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 }
 
 func (t *traces) close() error {
+	if t.indexer != nil {
+		t.indexer.close()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var errs []error
@@ -89,7 +95,7 @@ func (t *traces) Ready() error {
 	return nil
 }
 
-// Append writes into the journal, which makes it durable, and then into the index of the day.
+// Append writes into the journal, which makes it durable; the index of the day follows.
 func (t *traces) Append(_ context.Context, g *trace.Group) error {
 	if len(g.Records) == 0 {
 		return nil
@@ -118,7 +124,12 @@ func (t *traces) append(g *trace.Group) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", trace.ErrRefused, err)
 	}
-	defer t.release(d)
+	handed := false
+	defer func() {
+		if !handed {
+			t.release(d)
+		}
+	}()
 	if err := d.unknown(g.Records); err != nil {
 		return err
 	}
@@ -137,11 +148,8 @@ func (t *traces) append(g *trace.Group) (err error) {
 		return err
 	}
 	// From here on the group is there whatever happens: an index that lacks it gets it when the store is opened again.
-	if err := d.add(g.Records, at); err != nil {
-		err = fmt.Errorf("index of day %s: %w", d.Name, err)
-		t.s.fail(err)
-		return err
-	}
+	handed = true
+	t.indexer.put(indexing{d, g.Records, at})
 	return nil
 }
 
@@ -162,19 +170,37 @@ func (t *traces) acceptable(g *trace.Group, first uint64) error {
 func (t *traces) forAppend(first uint64) (*day, error) {
 	name := t.today()
 	t.mu.Lock()
-	n := len(t.days)
-	if n > 0 && name <= t.days[n-1].Name {
-		d := t.days[n-1]
-		t.mu.Unlock()
-		return t.use(d)
+	var last *day
+	if n := len(t.days); n > 0 {
+		last = t.days[n-1]
+	}
+	t.mu.Unlock()
+	if last != nil && name <= last.Name {
+		return t.use(last)
+	}
+	if last != nil {
+		if err := t.indexer.wait(context.Background()); err != nil {
+			return nil, err
+		}
+		last.sealed(first)
 	}
 	d := newDay(t, journal.Day{Name: name, Dir: t.s.dayDir(name), First: first, Next: first})
+	t.mu.Lock()
 	t.days = append(t.days, d)
 	t.mu.Unlock()
-	if n > 0 {
-		t.days[n-1].sealed(first)
-	}
 	return t.use(d)
+}
+
+// reading begins a call that looks into indexes, as Store.enter does, once they have all that the journal has now.
+func (t *traces) reading(ctx context.Context) (leave func(), err error) {
+	if leave, err = t.s.enter(); err != nil {
+		return nil, err
+	}
+	if err := t.indexer.wait(ctx); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 func (t *traces) ReadTile(level int, n uint64, width int) ([]byte, error) {
@@ -206,8 +232,8 @@ func (t *traces) KeepCosigned(signed []byte) error {
 
 func (t *traces) Cosigned() ([]byte, error) { return t.journal.Cosigned() }
 
-func (t *traces) Get(_ context.Context, traceID string) (*trace.Record, error) {
-	leave, err := t.s.enter()
+func (t *traces) Get(ctx context.Context, traceID string) (*trace.Record, error) {
+	leave, err := t.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +281,8 @@ func (t *traces) get(d *day, traceID string) (*trace.Record, error) {
 	return r, err
 }
 
-func (t *traces) At(_ context.Context, sequence uint64) (*trace.Record, error) {
-	leave, err := t.s.enter()
+func (t *traces) At(ctx context.Context, sequence uint64) (*trace.Record, error) {
+	leave, err := t.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
