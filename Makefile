@@ -36,7 +36,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	$(GO) vet -tags bench,clients,soak ./cmd/caio
 	$(GO) vet -tags differential,powercut ./runtime/policy ./runtime/store
 	cd tools/tlog && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...
-	$(GO) vet -tags soak ./runtime/engine
+	$(GO) vet -tags bench,soak ./runtime/engine ./runtime/store
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
@@ -97,9 +97,10 @@ bench-decision: build ## print what decisions cost with both engines, over the n
 
 # Both write to the disk of BENCH_DIR.
 BENCH_DIR ?= .
-bench-trace: tlog ## print what durable traces cost, beside Tessera's POSIX log in the same run
+bench-trace: tlog adapters ## minutes: print what durable traces cost, beside Tessera's POSIX log in the same run, and what a decision's trace costs its caller
 	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && \
 	$(GO) test -tags bench -run TestBenchTrace -count=1 -v -timeout 20m ./runtime/store -dir $$dir/caio && bin/tlog bench --dir $$dir
+	$(GO) test -tags bench -run TestBenchTraced -count=1 -v ./runtime/engine
 
 differential: ## minutes: hold the two policy engines against each other over 1,000,000 pairs of invented policies and services
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy
