@@ -15,7 +15,7 @@ import (
 )
 
 func newOrchestrateCommand() *cobra.Command {
-	var file string
+	var file, durability string
 	var seed uint64
 	var stream, explain bool
 	cmd := &cobra.Command{
@@ -38,7 +38,9 @@ Exit code 0: answered. 1: the answer is no, and it says why. 2: the command line
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "breaks ties among equally good services")
 	cmd.Flags().BoolVar(&stream, "stream", false, "show the answer as it comes")
 	cmd.Flags().BoolVar(&explain, "explain", false, "show every candidate and why it fell")
+	cmd.Flags().StringVar(&durability, "durability", "queued", "answer once the trace is queued, or durable (on disk); none: keep no trace, where the server allows it")
 	_ = cmd.MarkFlagRequired("request")
+	_ = cmd.RegisterFlagCompletionFunc("durability", cobra.FixedCompletions([]string{"queued", "durable", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		req, err := readRequest(cmd.InOrStdin(), file)
 		if err != nil {
@@ -56,7 +58,7 @@ Exit code 0: answered. 1: the answer is no, and it says why. 2: the command line
 		}
 		call := &orchestration{
 			peer: peer, out: cmd.OutOrStdout(), json: out.json(), stream: stream,
-			request: &caiov1.OrchestrateRequest{Request: req, Seed: seed, Explain: explain},
+			request: &caiov1.OrchestrateRequest{Request: req, Seed: seed, Explain: explain, Durability: durability},
 		}
 		response, err := call.send(ctx)
 		if err != nil {
@@ -86,7 +88,7 @@ func (o *orchestration) send(ctx context.Context) (*caiov1.OrchestrateResponse, 
 		return response.Msg, nil
 	}
 	stream, err := o.peer.orchestrator.OrchestrateStream(ctx, connect.NewRequest(&caiov1.OrchestrateStreamRequest{
-		Request: o.request.GetRequest(), Seed: o.request.GetSeed(), Explain: o.request.GetExplain(),
+		Request: o.request.GetRequest(), Seed: o.request.GetSeed(), Explain: o.request.GetExplain(), Durability: o.request.GetDurability(),
 	}))
 	if err != nil {
 		return nil, err
