@@ -201,4 +201,3 @@ func (d *day) close() error {
 	d.db = nil
 	return guard(db.Close)
 }
-
