@@ -49,7 +49,7 @@ func exported(t testing.TB, sequence uint64, size int) (*caiov1.StoredTrace, *tr
 	return stored, &r
 }
 
-func parquetOf(t *testing.T, traces, size int) (*parquet.File, []traceRow) {
+func parquetOf(t *testing.T, traces, size int) (*parquet.File, []byte) {
 	t.Helper()
 	var out bytes.Buffer
 	e := newParquet(&out)
@@ -66,15 +66,15 @@ func parquetOf(t *testing.T, traces, size int) (*parquet.File, []traceRow) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := parquet.Read[traceRow](bytes.NewReader(out.Bytes()), int64(out.Len()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file, rows
+	return file, out.Bytes()
 }
 
 func TestAParquetFileHoldsWhatTracesAreFoundByAndTheirBytes(t *testing.T) {
-	_, rows := parquetOf(t, 2, 10)
+	_, raw := parquetOf(t, 2, 10)
+	rows, err := parquet.Read[traceRow](bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	cost := 0.25
 	want := []traceRow{{
 		TraceID: strings.Repeat("0", 32), Time: time.Unix(1_800_000_000, 1).UTC(), Status: "refused", Tenant: "acme", Subject: "u1",
@@ -100,9 +100,10 @@ func TestAParquetFileHoldsWhatTracesAreFoundByAndTheirBytes(t *testing.T) {
 }
 
 func TestRowGroupsOfAParquetFileAreBounded(t *testing.T) {
-	file, rows := parquetOf(t, 100, 1<<20)
-	if len(rows) != 100 || len(file.RowGroups()) != 4 {
-		t.Errorf("%d rows in %d groups", len(rows), len(file.RowGroups()))
+	// Nothing reads the rows: the race detector would need gigabytes.
+	file, _ := parquetOf(t, 40, 1<<20)
+	if file.NumRows() != 40 || len(file.RowGroups()) != 2 {
+		t.Errorf("%d rows in %d groups", file.NumRows(), len(file.RowGroups()))
 	}
 	if file, _ := parquetOf(t, 0, 0); file.NumRows() != 0 {
 		t.Errorf("an empty export has %d rows", file.NumRows())
