@@ -26,7 +26,7 @@ func TestWhatIsCarriedUndecodedIsThereForWhoeverLooksInside(t *testing.T) {
 	inner := &caiov1.OrchestrateResponse{TraceId: "t1", ServiceId: "one"}
 	want := &caiov1.OrchestrateStreamResponse{Event: &caiov1.OrchestrateStreamResponse_Response{Response: proto.CloneOf(inner)}}
 	want.GetResponse().Decision = decision
-	carry(t, inner, 7, decision)
+	carry(t, inner, 6, decision)
 	carrier := &caiov1.OrchestrateStreamResponse{Event: &caiov1.OrchestrateStreamResponse_Response{Response: inner}}
 	if got, err := schema.Decoded(carrier); err != nil || !proto.Equal(got, want) {
 		t.Errorf("%v, %v", got, err)
@@ -44,7 +44,7 @@ func TestWhatIsCarriedUndecodedIsThereForWhoeverLooksInside(t *testing.T) {
 	if got, err := schema.Decoded(want); err != nil || got != want {
 		t.Errorf("a message that carries nothing was copied: %v, %v", got, err)
 	}
-	inner.ProtoReflect().SetUnknown([]byte{7<<3 | 2, 3, 0xff, 0xff, 0xff})
+	inner.ProtoReflect().SetUnknown([]byte{6<<3 | 2, 3, 0xff, 0xff, 0xff})
 	if got, err := schema.Decoded(carrier); err == nil {
 		t.Errorf("bytes that are no decision: %v", got)
 	}

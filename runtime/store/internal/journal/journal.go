@@ -165,7 +165,7 @@ func (j *Journal) Append(day string, b *Batch) ([]Location, error) {
 	if err := j.segmentFor(day, b.First); err != nil {
 		return nil, fmt.Errorf("%w: begin a segment: %w", trace.ErrRefused, err)
 	}
-	s := j.segments[len(j.segments)-1] // the appender alone changes the list
+	s, _ := j.ends()
 	var items []item
 	j.buffer, items = appendFrame(j.buffer[:0], b, s.size)
 	if err := s.append(j.file, j.buffer); err != nil {

@@ -67,16 +67,16 @@ func (s *segment) append(f *os.File, frame []byte) error {
 // segmentFor sees to it that the last segment is one of that day and takes more. The first sequence of a new one is first.
 func (j *Journal) segmentFor(day string, first uint64) error {
 	s := &segment{day: day, number: 1, first: first}
-	if n := len(j.segments); n > 0 {
-		last := j.segments[n-1]
+	last, dropped := j.ends()
+	if last != nil {
 		if j.file != nil && last.size < segmentBytes && day <= last.day { // a clock that was set back begins no earlier day
 			return nil
 		}
 		s.day = max(day, last.day)
 		s.number, s.before, s.length = last.number+1, last.number, last.size
 	}
-	if d := len(j.dropped); d > 0 && s.before < j.dropped[d-1].LastSegment {
-		s.number = j.dropped[d-1].LastSegment + 1
+	if s.before < dropped {
+		s.number = dropped + 1
 	}
 	// Whatever a frame that comes now will not bring back must be on disk.
 	if err := j.tree.sync(); err != nil {
@@ -96,6 +96,20 @@ func (j *Journal) segmentFor(day string, first uint64) error {
 	defer j.mu.Unlock()
 	j.segments = append(j.segments, s)
 	return nil
+}
+
+// ends returns the last segment, nil if there is none, and the number of the last that was dropped, 0 if none was. A drop
+// changes the lists beside the appender.
+func (j *Journal) ends() (last *segment, dropped uint32) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	if n := len(j.segments); n > 0 {
+		last = j.segments[n-1]
+	}
+	if n := len(j.dropped); n > 0 {
+		dropped = j.dropped[n-1].LastSegment
+	}
+	return last, dropped
 }
 
 // create makes the file of s, durably. One that a crash left behind before it held a frame is written over.
