@@ -96,7 +96,7 @@ bench-decision: build ## print what decisions cost with both engines, over the n
 	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
 
 # Both write to the disk of BENCH_DIR.
-BENCH_DIR ?= .
+BENCH_DIR ?= $(CURDIR)
 bench-trace: tlog adapters ## minutes: print what durable traces cost, beside Tessera's POSIX log in the same run, and what a decision's trace costs its caller
 	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && \
 	$(GO) test -tags bench -run TestBenchTrace -count=1 -v -timeout 20m ./runtime/store -dir $$dir/caio && bin/tlog bench --dir $$dir
