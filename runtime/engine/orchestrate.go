@@ -22,8 +22,8 @@ import (
 // Emit hands a piece of a streamed result to the caller. An error ends the execution.
 type Emit func(*caiov1.Delta) error
 
-// Decide decides, records the decision as a trace, as durably as is asked, and executes nothing. The answer carries the decision undecoded: it is
-// sent as it is, and schema.Decoded reads it.
+// Decide decides, records the decision as a trace, as durably as is asked, and executes nothing. The answer carries the
+// decision undecoded: it is sent as it is, and schema.Decoded reads it.
 func (e *Engine) Decide(ctx context.Context, in *caiov1.DecideRequest) (*caiov1.DecideResponse, error) {
 	w, err := e.begin(ctx, in.GetRequest(), in.GetDurability())
 	if err != nil {

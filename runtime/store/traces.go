@@ -46,7 +46,8 @@ func openTraces(s *Store, fresh bool) (*traces, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{s: s, begun: time.Now(), journal: j, logger: s.logger, eraser: newTurn(), today: func() string { return journal.DayOf(time.Now()) }}
+	t := &traces{s: s, begun: time.Now(), journal: j, logger: s.logger, eraser: newTurn()}
+	t.today = func() string { return journal.DayOf(time.Now()) }
 	for _, d := range j.Days() {
 		t.days = append(t.days, newDay(t, d))
 	}

@@ -4,10 +4,11 @@
 // # What it hides
 //
 // One goroutine, the sequencer, owns the order. Callers of [Log.Append] that wait for the disk serialize and hash their
-// trace themselves, in parallel; for those that do not another goroutine does it, the scribe. The sequencer takes whatever is queued (at most 256 traces and 4 MiB), numbers it, adds it to
-// the Merkle tree (package tree), signs a checkpoint of that, and hands all of it to the [Storage] as one group that is
-// written whole or not at all. While somebody waits for a trace to be durable nothing lingers; else a group gathers for
-// a few milliseconds. Readers never wait for the sequencer unless they look for what is still queued.
+// trace themselves, in parallel; for those that do not another goroutine does it, the scribe. The sequencer takes
+// whatever is queued (at most 256 traces and 4 MiB), numbers it, adds it to the Merkle tree (package tree), signs a
+// checkpoint of that, and hands all of it to the [Storage] as one group that is written whole or not at all. While
+// somebody waits for a trace to be durable nothing lingers; else a group gathers for a few milliseconds. Readers never
+// wait for the sequencer unless they look for what is still queued.
 //
 // # What it guarantees
 //

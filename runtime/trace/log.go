@@ -97,7 +97,10 @@ func Open(storage Storage, o Options) (*Log, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger, given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{}), hurry: make(chan struct{}, 1)}
+	l := &Log{
+		storage: storage, signer: o.Signer, witnesses: o.Witnesses, logger: o.Logger,
+		given: make(chan entry, o.Queue), queue: make(chan entry, o.Queue), done: make(chan struct{}), hurry: make(chan struct{}, 1),
+	}
 	edge, err := l.begin()
 	if err != nil {
 		return nil, fmt.Errorf("open trace log: %w", err)
@@ -275,7 +278,8 @@ func (l *Log) Admit(ctx context.Context) error {
 func (l *Log) full() bool { return len(l.queue) == cap(l.queue) || len(l.given) == cap(l.given) }
 
 // Close takes no more traces, writes those that are queued, and waits until it is done. It may be called more than
-// once, by anybody; every call waits. The error tells how many queued traces could not be written, and why.
+// once, by anybody; every call waits. It returns nil: of
+// queued traces that could not be written the logger is told.
 func (l *Log) Close() error {
 	l.mu.Lock() // waits for senders, which the sequencer is still serving
 	if !l.closed {

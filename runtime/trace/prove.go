@@ -51,8 +51,9 @@ func (l *Log) Tile(_ context.Context, p tree.TilePath) ([]byte, error) {
 }
 
 // Prove returns what shows that the trace at index is in the log, and, if earlier is not 0, that the tree of that size is
-// the beginning of today's. The checkpoint is the newest that a witness has signed, if it covers both, else the newest. It waits for what is queued. ErrNotFound: the log has no such trace, or never was of that
-// size; ErrDamaged: its tree does not lead to its checkpoint.
+// the beginning of today's. The checkpoint is the newest that a witness has signed, if it covers both, else the newest. It
+// waits for what is queued. ErrNotFound: the log has no such trace, or never was of that size; ErrDamaged: its tree does
+// not lead to its checkpoint.
 func (l *Log) Prove(ctx context.Context, index, earlier uint64) (*caiov1.LogProof, error) {
 	if index >= l.Head().Size || earlier > l.Head().Size {
 		if err := l.settle(ctx); err != nil {

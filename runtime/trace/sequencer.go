@@ -15,7 +15,7 @@ type sequencer struct {
 	edge   tree.Edge   // of what is written
 	timer  *time.Timer // since Go 1.23 a stopped or reset one sends nothing stale
 	group  []entry
-	kept   []entry  // queued ones that the storage refused for now, to be tried again first
+	kept   []entry  // queued ones that the storage refused; they are tried again before all else
 	levels [][]byte // memory for a group's hashes
 }
 
