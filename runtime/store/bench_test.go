@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/smarthausgroup/caio/runtime/store"
@@ -17,7 +18,8 @@ import (
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
 )
 
-// benchTrace returns a trace of about 4 KB, one of many tenants and services.
+// benchTrace returns a trace of about 4 KB, one of many tenants and services. As the engine does, it carries request and
+// decision as the bytes that its caller is answered with.
 func benchTrace(b testing.TB, i int64) *caiov1.Trace {
 	at := time.Unix(1_800_000_000+i/1000, i%1000*1e6)
 	id, err := trace.NewID(at, rand.Reader)
@@ -26,15 +28,23 @@ func benchTrace(b testing.TB, i int64) *caiov1.Trace {
 	}
 	t := &caiov1.Trace{
 		TraceId: id, Time: timestamppb.New(at), Status: []string{"ok", "ok", "ok", "refused"}[i%4],
-		ServiceId: fmt.Sprint("service-", i%50), Request: &caiov1.Request{Principal: &caiov1.Principal{Subject: "u1", Tenant: fmt.Sprint("tenant-", i%20)}},
+		ServiceId: fmt.Sprint("service-", i%50),
+	}
+	told := &caiov1.Trace{
+		Request:  &caiov1.Request{Principal: &caiov1.Principal{Subject: "u1", Tenant: fmt.Sprint("tenant-", i%20)}},
 		Decision: &caiov1.Decision{},
 	}
 	for c := range 26 {
-		t.Decision.Candidates = append(t.Decision.Candidates, &caiov1.Candidate{
+		told.Decision.Candidates = append(told.Decision.Candidates, &caiov1.Candidate{
 			ServiceId: fmt.Sprint("service-", c), Outcome: "rule", ContractDigest: id + id,
 			Reasons: []*caiov1.Reason{{Rule: "caio.routing.privacy.deny", File: "routing/privacy.rego", Line: 12}},
 		})
 	}
+	carried, err := proto.Marshal(told)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t.ProtoReflect().SetUnknown(carried)
 	return t
 }
 

@@ -158,7 +158,9 @@ func (b *traceBench) fill(n int) {
 	start, first := time.Now(), b.next.Load()
 	for int(b.log.Head().Size) < n {
 		m := b.trace()
-		b.ids = append(b.ids, m.TraceId)
+		if b.next.Load()%500 == 0 {
+			b.ids = append(b.ids, m.TraceId) // not all: a million live strings would be the collector's work, not the store's
+		}
 		if err := b.log.Append(context.Background(), m, trace.Queued); err != nil {
 			b.t.Fatal(err)
 		}

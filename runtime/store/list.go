@@ -36,22 +36,18 @@ func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Recor
 	err = guard(func() error {
 		defer l.end()
 		for len(found) < f.Limit {
-			places, err := l.take(f.Limit - len(found))
-			if err != nil || len(places) == 0 {
+			sought, err := l.take(f.Limit - len(found))
+			if err != nil || len(sought) == 0 {
 				return err
 			}
-			records, err := t.load(places)
+			records, err := t.load(sought, &f)
 			if err != nil {
 				return err
 			}
-			for i, r := range records {
-				if r == nil {
-					continue // erased
+			for _, r := range records {
+				if r != nil {
+					found = append(found, r)
 				}
-				if !f.Selects(r) {
-					return fmt.Errorf("sequence %d: %w: an index names it that should not", places[i].sequence, trace.ErrDamaged)
-				}
-				found = append(found, r)
 			}
 		}
 		return nil
@@ -62,39 +58,57 @@ func (t *traces) List(ctx context.Context, f trace.Filter) (found []*trace.Recor
 	return found, nil
 }
 
-// A foundAt is where a record lies that was found.
-type foundAt struct {
-	place
+// An indexed is what an index names.
+type indexed struct {
+	d        *day
 	sequence uint64
 }
 
-// loaders is how many records of a listing are read at once: they lie anywhere, and a disk serves many as fast as one.
-const loaders = 16
+// loaders is how many records of a listing are read at once: they and their places lie anywhere, a disk serves many as fast
+// as one, and more than these only wait for one another.
+const loaders = 12
 
-// load reads the records at places. One that was erased is nil.
-func (t *traces) load(places []foundAt) ([]*trace.Record, error) {
-	records, errs := make([]*trace.Record, len(places)), make([]error, len(places))
+// load reads the records that are sought. One that was erased, or that f does not select by duration or cost, is nil.
+func (t *traces) load(sought []indexed, f *trace.Filter) ([]*trace.Record, error) {
+	records, errs := make([]*trace.Record, len(sought)), make([]error, len(sought))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(loaders, len(places)) {
+	for range min(loaders, len(sought)) {
 		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(places); i = int(next.Add(1)) - 1 {
-				errs[i] = guard(func() error {
-					body, err := t.journal.Read(places[i].Location)
-					if errors.Is(err, trace.ErrErased) {
-						return nil
-					}
-					if err != nil {
-						return fmt.Errorf("sequence %d: %w", places[i].sequence, err)
-					}
-					records[i], err = t.s.record(body, places[i].sequence)
-					return err
-				})
+			for i := int(next.Add(1)) - 1; i < len(sought); i = int(next.Add(1)) - 1 {
+				records[i], errs[i] = t.loadOne(sought[i], f)
 			}
 		})
 	}
 	wg.Wait()
 	return records, errors.Join(errs...)
+}
+
+func (t *traces) loadOne(sought indexed, f *trace.Filter) (r *trace.Record, err error) {
+	if _, err := t.use(sought.d); errors.Is(err, errRetired) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer t.release(sought.d)
+	err = sought.d.read(func(txn *badger.Txn) error {
+		p, err := sought.d.place(txn, sought.sequence)
+		if err != nil || !p.selects(f) {
+			return err
+		}
+		body, err := t.journal.Read(p.Location)
+		if errors.Is(err, trace.ErrErased) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("sequence %d: %w", sought.sequence, err)
+		}
+		if r, err = t.s.record(body, sought.sequence); err == nil && !f.Selects(r) {
+			err = fmt.Errorf("sequence %d: %w: an index names it that should not", sought.sequence, trace.ErrDamaged)
+		}
+		return err
+	})
+	return r, err
 }
 
 // byNewest returns the days, the one with the newest request first. Those of which that is not known come first.
@@ -133,9 +147,9 @@ type cursor struct {
 	at    [positionSize]byte
 }
 
-// take returns where the next records lie that the indexes and their places select, at most n; fewer at the end.
-func (l *listing) take(n int) (places []foundAt, err error) {
-	for len(places) < n {
+// take returns the next that the indexes select, at most n; fewer at the end.
+func (l *listing) take(n int) (sought []indexed, err error) {
+	for len(sought) < n {
 		var best *cursor
 		for _, c := range l.begun {
 			if best == nil || bytes.Compare(c.at[:], best.at[:]) > 0 {
@@ -151,15 +165,9 @@ func (l *listing) take(n int) (places []foundAt, err error) {
 			continue
 		}
 		if best == nil {
-			return places, nil
+			return sought, nil
 		}
-		at := foundAt{sequence: sequence(best.at)}
-		if at.place, err = best.d.place(best.txn, at.sequence); err != nil {
-			return nil, err
-		}
-		if at.selects(l.f) {
-			places = append(places, at)
-		}
+		sought = append(sought, indexed{best.d, sequence(best.at)})
 		if next := best.at; !decrement(&next) || !best.seek(l, next) {
 			l.leave(best)
 		}
@@ -167,7 +175,7 @@ func (l *listing) take(n int) (places []foundAt, err error) {
 			return nil, err
 		}
 	}
-	return places, nil
+	return sought, nil
 }
 
 // mayPrecede tells whether d may hold something newer than where c stands.

@@ -103,7 +103,8 @@ func (j *Journal) Drop(day string, now time.Time) error {
 	if err := os.Rename(dir, dir+droppedExt); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return errors.Join(os.RemoveAll(dir+droppedExt), syncDir(filepath.Join(j.dir, tracesDir)))
+	// Whoever opens a segment from here on does not find it; one that stayed open would keep its room.
+	return errors.Join(j.readers.close(), os.RemoveAll(dir+droppedExt), syncDir(filepath.Join(j.dir, tracesDir)))
 }
 
 // DroppedDays returns the days that were dropped, oldest first.

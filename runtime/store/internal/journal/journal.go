@@ -50,10 +50,11 @@ const segmentBytes = 64 << 20
 
 // Journal is an open journal.
 type Journal struct {
-	dir    string
-	logger *slog.Logger
-	tree   *treeFiles
-	mark   *mark
+	dir     string
+	logger  *slog.Logger
+	tree    *treeFiles
+	mark    *mark
+	readers readers
 
 	size atomic.Uint64       // traces
 	end  atomic.Pointer[end] // nil only before it is known
@@ -214,7 +215,7 @@ func (j *Journal) ReadEntries(from uint64, count int) ([]byte, error) {
 func (j *Journal) Close() error { return errors.Join(j.tree.sync(), j.closeFiles()) }
 
 func (j *Journal) closeFiles() error {
-	var errs []error
+	errs := []error{j.readers.close()}
 	if j.file != nil {
 		errs = append(errs, j.file.Close())
 	}

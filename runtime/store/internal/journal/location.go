@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"os"
 
 	"github.com/smarthausgroup/caio/runtime/trace"
 )
@@ -47,13 +46,11 @@ func (j *Journal) Read(l Location) ([]byte, error) {
 	if l.Length > maxBodyBytes || l.Offset+uint64(l.Length) > uint64(s.written()) {
 		return nil, damaged("its place is none: %d bytes at %d of %s, which has %d", l.Length, l.Offset, s.name(), s.written())
 	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", trace.ErrDamaged, err)
-	}
-	defer f.Close()
 	body := make([]byte, l.Length)
-	if _, err := f.ReadAt(body, int64(l.Offset)); err != nil {
+	if err := j.readers.readAt(s, body, int64(l.Offset)); err != nil {
+		if j.find(l.Segment) == nil {
+			return nil, trace.ErrErased // dropped meanwhile
+		}
 		return nil, fmt.Errorf("%w: %s at %d: %w", trace.ErrDamaged, s.name(), l.Offset, err)
 	}
 	if crc32.Checksum(body, castagnoli) != l.Sum {
