@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -239,6 +240,10 @@ func decodeAction(doc []byte) (a Action, err error) {
 			}
 		case 12:
 			a.Retryable = d.flag()
+		case 13:
+			if reason := d.text(); slices.Contains(reasons, reason) {
+				a.Reason = reason
+			}
 		default:
 			d.skip()
 		}

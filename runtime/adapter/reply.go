@@ -10,6 +10,12 @@ import (
 // may claim.
 var failCodes = []string{"", "INVALID_REQUEST", "TRANSFORMATION_FAILED", "EXECUTION_FAILED", "TIMEOUT", "OVERLOADED", "UNAVAILABLE"}
 
+// reasons are those of caio.v1.Error.
+var reasons = []string{"rate_limited", "out_of_credit", "context_too_long", "content_filtered", "bad_key", "model_not_found", "overloaded", "bad_request"}
+
+// framings are those that the host knows how to cut.
+var framings = []string{"", "sse", "ndjson", "eventstream", "bytes"}
+
 // checkReply holds a reply to the step machine: what may follow what, and what an action must say.
 func checkReply(r *Reply, ev *Event) error {
 	for i := range r.Actions {
@@ -34,8 +40,8 @@ func checkAction(a *Action) error {
 		if a.Method == "" || !strings.HasPrefix(a.URL, "http://") && !strings.HasPrefix(a.URL, "https://") {
 			return fmt.Errorf("an http action needs a method and an absolute http or https URL, it has %q and %q", clip(a.Method), clip(a.URL))
 		}
-		if a.Framing != "" && a.Framing != "sse" && a.Framing != "ndjson" {
-			return fmt.Errorf("framing %q is not known, there are sse and ndjson", clip(a.Framing))
+		if !slices.Contains(framings, a.Framing) {
+			return fmt.Errorf("framing %q is not known, there are %s", clip(a.Framing), strings.Join(framings[1:], ", "))
 		}
 	case ActionEmit, ActionDone:
 		if len(a.Data) == 0 {

@@ -50,7 +50,7 @@ type Action struct {
 	URL     string // absolute
 	Headers []Header
 	Body    []byte
-	Framing string // how a 2xx body is to be framed: "" (whole), "sse", "ndjson"
+	Framing string // how a 2xx body is to be framed: "" (whole), "sse", "ndjson", "eventstream", "bytes"
 
 	// ActionWait.
 	DelayMS uint32
@@ -61,8 +61,9 @@ type Action struct {
 	// ActionFail.
 	Code      string // a code of caio.v1.Error; empty: EXECUTION_FAILED
 	Message   string
-	Status    int  // the provider's HTTP status, 0: none
-	Retryable bool // another candidate, or the same later, may succeed
+	Status    int    // the provider's HTTP status, 0: none
+	Retryable bool   // another candidate, or the same later, may succeed
+	Reason    string // what the provider meant, as in caio.v1.Error; empty: not said
 }
 
 // ActionKind tells what is to be done.

@@ -50,5 +50,5 @@ func fromGateway(err error) *Error {
 	if !errors.As(err, &ge) {
 		return unable("execute", "execute", err)
 	}
-	return &Error{&caiov1.Error{Code: ge.Code, Stage: "execute", Message: ge.Message, Hint: ge.Hint}, err}
+	return &Error{&caiov1.Error{Code: ge.Code, Stage: "execute", Message: ge.Message, Hint: ge.Hint, Reason: ge.Reason}, err}
 }

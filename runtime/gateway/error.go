@@ -30,6 +30,7 @@ type Error struct {
 	Status    int    // the upstream's HTTP status; 0: it did not answer, or that is not why it failed
 	Retryable bool   // another candidate may succeed
 	Request   bool   // the request is at fault and not the service, which was not asked, or refused to do just this
+	Reason    string // what the provider meant, as in caio.v1.Error; empty: not said
 	Sent      bool   // a delta already reached the caller, so that nobody else may answer in this one's place
 
 	cause error

@@ -177,7 +177,7 @@ func (x *execution) done(raw []byte) (*caiov1.Result, error) {
 // fail is the adapter's own verdict. What it may say is limited: codes that speak of callers' rights or of this
 // installation are not an adapter's to use.
 func (x *execution) fail(a *adapter.Action) error {
-	e := &Error{Code: CodeExecution, Message: a.Message, Status: a.Status, Retryable: a.Retryable}
+	e := &Error{Code: CodeExecution, Message: a.Message, Status: a.Status, Retryable: a.Retryable, Reason: a.Reason}
 	switch a.Code {
 	case CodeTransformation, CodeTimeout, CodeOverloaded, "INVALID_REQUEST", "UNAVAILABLE":
 		e.Code = a.Code

@@ -69,7 +69,8 @@ type Event struct {
 	Headers []Header
 	Body    []byte
 
-	// KindFrame: one frame of a streamed body. Name is the SSE event's name, empty if it had none and for NDJSON.
+	// KindFrame: one frame of a streamed body. Name is the SSE event's name, empty if it had none and for NDJSON; of AWS's
+	// event stream the :event-type, or "exception/" and the :exception-type.
 	Name string
 	Data []byte
 }
@@ -106,7 +107,7 @@ type Action struct {
 	URL     string // absolute; the host refuses hosts that the contract does not allow
 	Headers []Header
 	Body    []byte
-	Framing string // how a 2xx body is to be framed: "" (whole), "sse", "ndjson"
+	Framing string // how a 2xx body is to be framed: "" (whole), "sse", "ndjson", "eventstream" (of AWS), "bytes" (pieces as they come)
 
 	// ActionWait.
 	DelayMS uint32
@@ -119,6 +120,7 @@ type Action struct {
 	Message   string
 	Status    int
 	Retryable bool
+	Reason    string
 }
 
 // ActionKind tells what is to be done.

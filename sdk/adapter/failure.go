@@ -18,7 +18,20 @@ type Failure struct {
 	Message   string // for people; must hold no secret and no more of the payload than needed
 	Status    int    // the provider's HTTP status; 0: none
 	Retryable bool   // another service, or the same later, may succeed: the host may fall back
+	Reason    string // what the provider meant, one of the reasons below; empty: none of them
 }
+
+// Reasons that a Failure may carry; the host drops any other.
+const (
+	RateLimited     = "rate_limited"     // too many requests or tokens for now
+	OutOfCredit     = "out_of_credit"    // the account cannot pay
+	ContextTooLong  = "context_too_long" // more than the model can read
+	ContentFiltered = "content_filtered" // the provider does not answer this
+	BadKey          = "bad_key"          // the credentials are wrong, or do not allow it
+	ModelNotFound   = "model_not_found"  // the provider has no such model, or not for this account
+	Overload        = "overloaded"       // the provider has no capacity for now
+	BadRequest      = "bad_request"      // the request itself is refused
+)
 
 // Error returns the message.
 func (f *Failure) Error() string { return f.Message }
@@ -45,17 +58,17 @@ func StatusFailure(status int, message string) *Failure {
 	what := "the provider answered"
 	switch status {
 	case 400, 409, 422, 451:
-		f.Retryable, what = false, "the provider refused the request"
+		f.Reason, f.Retryable, what = BadRequest, false, "the provider refused the request"
 	case 401, 403:
-		what, message = "the provider refused the credentials", ""
+		f.Reason, what, message = BadKey, "the provider refused the credentials", ""
 	case 402:
-		what = "the provider wants to be paid"
+		f.Reason, what = OutOfCredit, "the provider wants to be paid"
 	case 408, 504:
 		f.Code, what = Timeout, "the provider took too long"
 	case 429:
-		what = "the provider's rate limit is reached"
+		f.Reason, what = RateLimited, "the provider's rate limit is reached"
 	case 503, 529:
-		f.Code, what = Unavailable, "the provider has no capacity"
+		f.Code, f.Reason, what = Unavailable, Overload, "the provider has no capacity"
 	}
 	f.Message = what + ", status " + strconv.Itoa(status)
 	if message != "" {

@@ -116,6 +116,7 @@ func encodeAction(e *Encoder, a *Action) {
 	e.Text(10, a.Message)
 	e.Number(11, uint32(a.Status))
 	e.Flag(12, a.Retryable)
+	e.Text(13, a.Reason)
 }
 
 func encodeInfos(e *Encoder, infos []Info) {

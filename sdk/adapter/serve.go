@@ -70,7 +70,7 @@ func fail(err error) Reply {
 	if f.Code == "" {
 		f.Code = ExecutionFailed
 	}
-	return Do(Action{Kind: ActionFail, Code: f.Code, Message: f.Message, Status: f.Status, Retryable: f.Retryable})
+	return Do(Action{Kind: ActionFail, Code: f.Code, Message: f.Message, Status: f.Status, Retryable: f.Retryable, Reason: f.Reason})
 }
 
 func panicText(cause any) string {

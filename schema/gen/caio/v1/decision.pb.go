@@ -696,7 +696,10 @@ type Error struct {
 	// Trace of the request. Empty: there is none.
 	TraceId string `protobuf:"bytes,5,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	// Why each candidate fell, when that is the matter.
-	Candidates    []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	Candidates []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	// What the provider meant, one of: rate_limited, out_of_credit, context_too_long, content_filtered, bad_key, model_not_found,
+	// overloaded, bad_request. Empty: none of them, or it was not the provider's doing.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -771,6 +774,13 @@ func (x *Error) GetCandidates() []*Candidate {
 		return x.Candidates
 	}
 	return nil
+}
+
+func (x *Error) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 var File_caio_v1_decision_proto protoreflect.FileDescriptor
@@ -860,7 +870,7 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\bregistry\x18\x02 \x01(\tR\bregistry\x12\x1a\n" +
 	"\bpolicies\x18\x03 \x01(\tR\bpolicies\x12\x18\n" +
 	"\ahistory\x18\x04 \x01(\tR\ahistory\x12$\n" +
-	"\rconfiguration\x18\x05 \x01(\tR\rconfiguration\"\xae\x01\n" +
+	"\rconfiguration\x18\x05 \x01(\tR\rconfiguration\"\xc6\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
@@ -869,7 +879,8 @@ const file_caio_v1_decision_proto_rawDesc = "" +
 	"\btrace_id\x18\x05 \x01(\tR\atraceId\x122\n" +
 	"\n" +
 	"candidates\x18\x06 \x03(\v2\x12.caio.v1.CandidateR\n" +
-	"candidatesB:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
+	"candidates\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reasonB:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
 
 var (
 	file_caio_v1_decision_proto_rawDescOnce sync.Once

@@ -42,7 +42,11 @@ type Intent struct {
 	//	*Intent_Image
 	//	*Intent_Code
 	//	*Intent_Payload
-	Body          isIntent_Body `protobuf_oneof:"body"`
+	//	*Intent_Rerank
+	Body isIntent_Body `protobuf_oneof:"body"`
+	// What becomes of a parameter that the service has no way to honour: "refuse" (empty says the same) ends the attempt and
+	// names it, "warn" leaves it out and names it in the result's warnings. It is never left out silently.
+	Unsupported   string `protobuf:"bytes,11,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +174,22 @@ func (x *Intent) GetPayload() *structpb.Struct {
 	return nil
 }
 
+func (x *Intent) GetRerank() *Rerank {
+	if x != nil {
+		if x, ok := x.Body.(*Intent_Rerank); ok {
+			return x.Rerank
+		}
+	}
+	return nil
+}
+
+func (x *Intent) GetUnsupported() string {
+	if x != nil {
+		return x.Unsupported
+	}
+	return ""
+}
+
 type isIntent_Body interface {
 	isIntent_Body()
 }
@@ -214,6 +234,11 @@ type Intent_Payload struct {
 	Payload *structpb.Struct `protobuf:"bytes,10,opt,name=payload,proto3,oneof"`
 }
 
+type Intent_Rerank struct {
+	// Texts to be put in order of how well they answer a question.
+	Rerank *Rerank `protobuf:"bytes,12,opt,name=rerank,proto3,oneof"`
+}
+
 func (*Intent_Chat) isIntent_Body() {}
 
 func (*Intent_Embedding) isIntent_Body() {}
@@ -229,6 +254,8 @@ func (*Intent_Image) isIntent_Body() {}
 func (*Intent_Code) isIntent_Body() {}
 
 func (*Intent_Payload) isIntent_Body() {}
+
+func (*Intent_Rerank) isIntent_Body() {}
 
 // Chat asks for the next message of a conversation.
 type Chat struct {
@@ -250,7 +277,22 @@ type Chat struct {
 	// JSON Schema the answer must follow. Absent: free text.
 	ResponseSchema *structpb.Struct `protobuf:"bytes,8,opt,name=response_schema,json=responseSchema,proto3" json:"response_schema,omitempty"`
 	// Seed for providers that sample deterministically.
-	Seed          *int32 `protobuf:"varint,9,opt,name=seed,proto3,oneof" json:"seed,omitempty"`
+	Seed *int32 `protobuf:"varint,9,opt,name=seed,proto3,oneof" json:"seed,omitempty"`
+	// Most likely tokens to choose from, > 0.
+	TopK *int32 `protobuf:"varint,10,opt,name=top_k,json=topK,proto3,oneof" json:"top_k,omitempty"`
+	// Dislike of tokens by how often they came, -2..2.
+	FrequencyPenalty *float64 `protobuf:"fixed64,11,opt,name=frequency_penalty,json=frequencyPenalty,proto3,oneof" json:"frequency_penalty,omitempty"`
+	// Dislike of tokens that came at all, -2..2.
+	PresencePenalty *float64 `protobuf:"fixed64,12,opt,name=presence_penalty,json=presencePenalty,proto3,oneof" json:"presence_penalty,omitempty"`
+	// Whether tools are called: "auto", "none", "required" (at least one), or the name of the one to be called. Empty: the provider's
+	// default.
+	ToolChoice string `protobuf:"bytes,13,opt,name=tool_choice,json=toolChoice,proto3" json:"tool_choice,omitempty"`
+	// Whether several tools may be called in one turn.
+	ParallelToolCalls *bool `protobuf:"varint,14,opt,name=parallel_tool_calls,json=parallelToolCalls,proto3,oneof" json:"parallel_tool_calls,omitempty"`
+	// The answer is to be a JSON object, of whatever form; response_schema says of which.
+	JsonObject bool `protobuf:"varint,15,opt,name=json_object,json=jsonObject,proto3" json:"json_object,omitempty"`
+	// How much the model thinks before it answers. Absent: the provider's default.
+	Reasoning     *Reasoning `protobuf:"bytes,16,opt,name=reasoning,proto3" json:"reasoning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +390,110 @@ func (x *Chat) GetSeed() int32 {
 	return 0
 }
 
+func (x *Chat) GetTopK() int32 {
+	if x != nil && x.TopK != nil {
+		return *x.TopK
+	}
+	return 0
+}
+
+func (x *Chat) GetFrequencyPenalty() float64 {
+	if x != nil && x.FrequencyPenalty != nil {
+		return *x.FrequencyPenalty
+	}
+	return 0
+}
+
+func (x *Chat) GetPresencePenalty() float64 {
+	if x != nil && x.PresencePenalty != nil {
+		return *x.PresencePenalty
+	}
+	return 0
+}
+
+func (x *Chat) GetToolChoice() string {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return ""
+}
+
+func (x *Chat) GetParallelToolCalls() bool {
+	if x != nil && x.ParallelToolCalls != nil {
+		return *x.ParallelToolCalls
+	}
+	return false
+}
+
+func (x *Chat) GetJsonObject() bool {
+	if x != nil {
+		return x.JsonObject
+	}
+	return false
+}
+
+func (x *Chat) GetReasoning() *Reasoning {
+	if x != nil {
+		return x.Reasoning
+	}
+	return nil
+}
+
+// Reasoning is how much a model thinks before it answers. At most one of both is set.
+type Reasoning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "none", "minimal", "low", "medium", "high".
+	Effort string `protobuf:"bytes,1,opt,name=effort,proto3" json:"effort,omitempty"`
+	// Largest number of tokens to think, >= 0; 0: none.
+	MaxTokens     *int32 `protobuf:"varint,2,opt,name=max_tokens,json=maxTokens,proto3,oneof" json:"max_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reasoning) Reset() {
+	*x = Reasoning{}
+	mi := &file_caio_v1_intent_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reasoning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reasoning) ProtoMessage() {}
+
+func (x *Reasoning) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_intent_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reasoning.ProtoReflect.Descriptor instead.
+func (*Reasoning) Descriptor() ([]byte, []int) {
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Reasoning) GetEffort() string {
+	if x != nil {
+		return x.Effort
+	}
+	return ""
+}
+
+func (x *Reasoning) GetMaxTokens() int32 {
+	if x != nil && x.MaxTokens != nil {
+		return *x.MaxTokens
+	}
+	return 0
+}
+
 // ChatMessage is one turn of a conversation.
 type ChatMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -360,14 +506,18 @@ type ChatMessage struct {
 	// Calls the assistant asked for.
 	ToolCalls []*ToolCall `protobuf:"bytes,4,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
 	// role "tool": the call this answers.
-	ToolCallId    string `protobuf:"bytes,5,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
+	ToolCallId string `protobuf:"bytes,5,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
+	// What the model thought before it said this, in order. Handed back as it came, because providers want it there.
+	Thoughts []*Thought `protobuf:"bytes,6,rep,name=thoughts,proto3" json:"thoughts,omitempty"`
+	// Who speaks, where several do in one role. Empty: not stated.
+	Name          string `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChatMessage) Reset() {
 	*x = ChatMessage{}
-	mi := &file_caio_v1_intent_proto_msgTypes[2]
+	mi := &file_caio_v1_intent_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -379,7 +529,7 @@ func (x *ChatMessage) String() string {
 func (*ChatMessage) ProtoMessage() {}
 
 func (x *ChatMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[2]
+	mi := &file_caio_v1_intent_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -392,7 +542,7 @@ func (x *ChatMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatMessage.ProtoReflect.Descriptor instead.
 func (*ChatMessage) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{2}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ChatMessage) GetRole() string {
@@ -430,6 +580,84 @@ func (x *ChatMessage) GetToolCallId() string {
 	return ""
 }
 
+func (x *ChatMessage) GetThoughts() []*Thought {
+	if x != nil {
+		return x.Thoughts
+	}
+	return nil
+}
+
+func (x *ChatMessage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Thought is a piece of a model's reasoning.
+type Thought struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it says. Empty where the provider hides it.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// The provider's proof that the text is its own.
+	Signature string `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// What the provider hides, in its own form.
+	Redacted      string `protobuf:"bytes,3,opt,name=redacted,proto3" json:"redacted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thought) Reset() {
+	*x = Thought{}
+	mi := &file_caio_v1_intent_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thought) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thought) ProtoMessage() {}
+
+func (x *Thought) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_intent_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thought.ProtoReflect.Descriptor instead.
+func (*Thought) Descriptor() ([]byte, []int) {
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Thought) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Thought) GetSignature() string {
+	if x != nil {
+		return x.Signature
+	}
+	return ""
+}
+
+func (x *Thought) GetRedacted() string {
+	if x != nil {
+		return x.Redacted
+	}
+	return ""
+}
+
 // Part is a piece of a message that is not plain text.
 type Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,14 +670,16 @@ type Part struct {
 	//	*Part_Url
 	//	*Part_Data
 	//	*Part_Text
-	Source        isPart_Source `protobuf_oneof:"source"`
+	Source isPart_Source `protobuf_oneof:"source"`
+	// Name of the file. Empty: not stated.
+	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_caio_v1_intent_proto_msgTypes[3]
+	mi := &file_caio_v1_intent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +691,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[3]
+	mi := &file_caio_v1_intent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +704,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{3}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Part) GetMediaType() string {
@@ -514,6 +744,13 @@ func (x *Part) GetText() string {
 		if x, ok := x.Source.(*Part_Text); ok {
 			return x.Text
 		}
+	}
+	return ""
+}
+
+func (x *Part) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -558,7 +795,7 @@ type Tool struct {
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_caio_v1_intent_proto_msgTypes[4]
+	mi := &file_caio_v1_intent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +807,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[4]
+	mi := &file_caio_v1_intent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +820,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tool) GetName() string {
@@ -615,14 +852,16 @@ type ToolCall struct {
 	// Name of the tool.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Arguments as JSON text, exactly as the model wrote them.
-	Arguments     string `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	Arguments string `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	// The provider's proof of the thought behind the call, to be handed back with it. Empty: none.
+	Signature     string `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolCall) Reset() {
 	*x = ToolCall{}
-	mi := &file_caio_v1_intent_proto_msgTypes[5]
+	mi := &file_caio_v1_intent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +873,7 @@ func (x *ToolCall) String() string {
 func (*ToolCall) ProtoMessage() {}
 
 func (x *ToolCall) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[5]
+	mi := &file_caio_v1_intent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +886,7 @@ func (x *ToolCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
 func (*ToolCall) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ToolCall) GetId() string {
@@ -671,6 +910,13 @@ func (x *ToolCall) GetArguments() string {
 	return ""
 }
 
+func (x *ToolCall) GetSignature() string {
+	if x != nil {
+		return x.Signature
+	}
+	return ""
+}
+
 // Embedding asks for vectors.
 type Embedding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -679,14 +925,16 @@ type Embedding struct {
 	// Texts, 1..2048.
 	Input []string `protobuf:"bytes,2,rep,name=input,proto3" json:"input,omitempty"`
 	// Dimensions wanted, > 0.
-	Dimensions    *int32 `protobuf:"varint,3,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`
+	Dimensions *int32 `protobuf:"varint,3,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`
+	// What the vectors are for: "query", "document", "classification", "clustering", "similarity". Empty: not stated.
+	Purpose       string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Embedding) Reset() {
 	*x = Embedding{}
-	mi := &file_caio_v1_intent_proto_msgTypes[6]
+	mi := &file_caio_v1_intent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +946,7 @@ func (x *Embedding) String() string {
 func (*Embedding) ProtoMessage() {}
 
 func (x *Embedding) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[6]
+	mi := &file_caio_v1_intent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +959,7 @@ func (x *Embedding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Embedding.ProtoReflect.Descriptor instead.
 func (*Embedding) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{6}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Embedding) GetModel() string {
@@ -735,6 +983,86 @@ func (x *Embedding) GetDimensions() int32 {
 	return 0
 }
 
+func (x *Embedding) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+// Rerank asks which texts answer a question best.
+type Rerank struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Model wanted. Empty: the contract's.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The question.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Texts, 1..10000.
+	Documents []string `protobuf:"bytes,3,rep,name=documents,proto3" json:"documents,omitempty"`
+	// How many of the best are wanted, > 0. Absent: all.
+	TopN          *int32 `protobuf:"varint,4,opt,name=top_n,json=topN,proto3,oneof" json:"top_n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rerank) Reset() {
+	*x = Rerank{}
+	mi := &file_caio_v1_intent_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rerank) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rerank) ProtoMessage() {}
+
+func (x *Rerank) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_intent_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rerank.ProtoReflect.Descriptor instead.
+func (*Rerank) Descriptor() ([]byte, []int) {
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Rerank) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Rerank) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *Rerank) GetDocuments() []string {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *Rerank) GetTopN() int32 {
+	if x != nil && x.TopN != nil {
+		return *x.TopN
+	}
+	return 0
+}
+
 // Search asks a search engine.
 type Search struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -752,7 +1080,7 @@ type Search struct {
 
 func (x *Search) Reset() {
 	*x = Search{}
-	mi := &file_caio_v1_intent_proto_msgTypes[7]
+	mi := &file_caio_v1_intent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +1092,7 @@ func (x *Search) String() string {
 func (*Search) ProtoMessage() {}
 
 func (x *Search) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[7]
+	mi := &file_caio_v1_intent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +1105,7 @@ func (x *Search) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Search.ProtoReflect.Descriptor instead.
 func (*Search) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{7}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Search) GetQuery() string {
@@ -825,7 +1153,7 @@ type Speech struct {
 
 func (x *Speech) Reset() {
 	*x = Speech{}
-	mi := &file_caio_v1_intent_proto_msgTypes[8]
+	mi := &file_caio_v1_intent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +1165,7 @@ func (x *Speech) String() string {
 func (*Speech) ProtoMessage() {}
 
 func (x *Speech) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[8]
+	mi := &file_caio_v1_intent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +1178,7 @@ func (x *Speech) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Speech.ProtoReflect.Descriptor instead.
 func (*Speech) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{8}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Speech) GetModel() string {
@@ -896,14 +1224,18 @@ type Transcription struct {
 	// Media type of the audio, such as "audio/wav".
 	MediaType string `protobuf:"bytes,4,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	// BCP 47 tag of the language spoken. Empty: to be detected.
-	Language      string `protobuf:"bytes,5,opt,name=language,proto3" json:"language,omitempty"`
+	Language string `protobuf:"bytes,5,opt,name=language,proto3" json:"language,omitempty"`
+	// When each word was spoken is wanted.
+	Words bool `protobuf:"varint,6,opt,name=words,proto3" json:"words,omitempty"`
+	// Who speaks is wanted.
+	Speakers      bool `protobuf:"varint,7,opt,name=speakers,proto3" json:"speakers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Transcription) Reset() {
 	*x = Transcription{}
-	mi := &file_caio_v1_intent_proto_msgTypes[9]
+	mi := &file_caio_v1_intent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1247,7 @@ func (x *Transcription) String() string {
 func (*Transcription) ProtoMessage() {}
 
 func (x *Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[9]
+	mi := &file_caio_v1_intent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1260,7 @@ func (x *Transcription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transcription.ProtoReflect.Descriptor instead.
 func (*Transcription) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{9}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Transcription) GetModel() string {
@@ -977,6 +1309,20 @@ func (x *Transcription) GetLanguage() string {
 	return ""
 }
 
+func (x *Transcription) GetWords() bool {
+	if x != nil {
+		return x.Words
+	}
+	return false
+}
+
+func (x *Transcription) GetSpeakers() bool {
+	if x != nil {
+		return x.Speakers
+	}
+	return false
+}
+
 type isTranscription_Source interface {
 	isTranscription_Source()
 }
@@ -1005,14 +1351,24 @@ type Image struct {
 	// Size as WIDTHxHEIGHT in pixels. Empty: the provider's default.
 	Size string `protobuf:"bytes,3,opt,name=size,proto3" json:"size,omitempty"`
 	// Pictures wanted, > 0.
-	Count         *int32 `protobuf:"varint,4,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	Count *int32 `protobuf:"varint,4,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	// What not to show.
+	NegativePrompt string `protobuf:"bytes,5,opt,name=negative_prompt,json=negativePrompt,proto3" json:"negative_prompt,omitempty"`
+	// Seed for providers that draw deterministically.
+	Seed *int32 `protobuf:"varint,6,opt,name=seed,proto3,oneof" json:"seed,omitempty"`
+	// Media type wanted, such as "image/png". Empty: the provider's default.
+	MediaType string `protobuf:"bytes,7,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// The provider's word for how well it is drawn. Empty: its default.
+	Quality string `protobuf:"bytes,8,opt,name=quality,proto3" json:"quality,omitempty"`
+	// Pictures to begin with. Empty: none.
+	Images        []*Part `protobuf:"bytes,9,rep,name=images,proto3" json:"images,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_caio_v1_intent_proto_msgTypes[10]
+	mi := &file_caio_v1_intent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1380,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[10]
+	mi := &file_caio_v1_intent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1393,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{10}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Image) GetModel() string {
@@ -1068,6 +1424,41 @@ func (x *Image) GetCount() int32 {
 	return 0
 }
 
+func (x *Image) GetNegativePrompt() string {
+	if x != nil {
+		return x.NegativePrompt
+	}
+	return ""
+}
+
+func (x *Image) GetSeed() int32 {
+	if x != nil && x.Seed != nil {
+		return *x.Seed
+	}
+	return 0
+}
+
+func (x *Image) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Image) GetQuality() string {
+	if x != nil {
+		return x.Quality
+	}
+	return ""
+}
+
+func (x *Image) GetImages() []*Part {
+	if x != nil {
+		return x.Images
+	}
+	return nil
+}
+
 // Code asks for code to be written or completed.
 type Code struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1087,7 +1478,7 @@ type Code struct {
 
 func (x *Code) Reset() {
 	*x = Code{}
-	mi := &file_caio_v1_intent_proto_msgTypes[11]
+	mi := &file_caio_v1_intent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1490,7 @@ func (x *Code) String() string {
 func (*Code) ProtoMessage() {}
 
 func (x *Code) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_intent_proto_msgTypes[11]
+	mi := &file_caio_v1_intent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1503,7 @@ func (x *Code) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Code.ProtoReflect.Descriptor instead.
 func (*Code) Descriptor() ([]byte, []int) {
-	return file_caio_v1_intent_proto_rawDescGZIP(), []int{11}
+	return file_caio_v1_intent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Code) GetModel() string {
@@ -1154,7 +1545,7 @@ var File_caio_v1_intent_proto protoreflect.FileDescriptor
 
 const file_caio_v1_intent_proto_rawDesc = "" +
 	"\n" +
-	"\x14caio/v1/intent.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc1\x03\n" +
+	"\x14caio/v1/intent.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa5\x04\n" +
 	"\x06Intent\x12\x1c\n" +
 	"\x04type\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04type\x12 \n" +
 	"\x06domain\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06domain\x12#\n" +
@@ -1166,8 +1557,10 @@ const file_caio_v1_intent_proto_rawDesc = "" +
 	"\x05image\x18\b \x01(\v2\x0e.caio.v1.ImageH\x00R\x05image\x12#\n" +
 	"\x04code\x18\t \x01(\v2\r.caio.v1.CodeH\x00R\x04code\x123\n" +
 	"\apayload\x18\n" +
-	" \x01(\v2\x17.google.protobuf.StructH\x00R\apayloadB\x06\n" +
-	"\x04body\"\xbe\x03\n" +
+	" \x01(\v2\x17.google.protobuf.StructH\x00R\apayload\x12)\n" +
+	"\x06rerank\x18\f \x01(\v2\x0f.caio.v1.RerankH\x00R\x06rerank\x127\n" +
+	"\vunsupported\x18\v \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06refuseR\x04warnR\vunsupportedB\x06\n" +
+	"\x04body\"\xeb\x06\n" +
 	"\x04Chat\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12:\n" +
 	"\bmessages\x18\x02 \x03(\v2\x14.caio.v1.ChatMessageB\b\xbaH\x05\x92\x01\x02\b\x01R\bmessages\x12>\n" +
@@ -1178,11 +1571,30 @@ const file_caio_v1_intent_proto_rawDesc = "" +
 	"\x04stop\x18\x06 \x03(\tR\x04stop\x12#\n" +
 	"\x05tools\x18\a \x03(\v2\r.caio.v1.ToolR\x05tools\x12@\n" +
 	"\x0fresponse_schema\x18\b \x01(\v2\x17.google.protobuf.StructR\x0eresponseSchema\x12\x17\n" +
-	"\x04seed\x18\t \x01(\x05H\x03R\x04seed\x88\x01\x01B\x0e\n" +
+	"\x04seed\x18\t \x01(\x05H\x03R\x04seed\x88\x01\x01\x12!\n" +
+	"\x05top_k\x18\n" +
+	" \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x04R\x04topK\x88\x01\x01\x12I\n" +
+	"\x11frequency_penalty\x18\v \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x05R\x10frequencyPenalty\x88\x01\x01\x12G\n" +
+	"\x10presence_penalty\x18\f \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x06R\x0fpresencePenalty\x88\x01\x01\x12\x1f\n" +
+	"\vtool_choice\x18\r \x01(\tR\n" +
+	"toolChoice\x123\n" +
+	"\x13parallel_tool_calls\x18\x0e \x01(\bH\aR\x11parallelToolCalls\x88\x01\x01\x12\x1f\n" +
+	"\vjson_object\x18\x0f \x01(\bR\n" +
+	"jsonObject\x120\n" +
+	"\treasoning\x18\x10 \x01(\v2\x12.caio.v1.ReasoningR\treasoningB\x0e\n" +
 	"\f_temperatureB\b\n" +
 	"\x06_top_pB\r\n" +
 	"\v_max_tokensB\a\n" +
-	"\x05_seed\"\xda\x01\n" +
+	"\x05_seedB\b\n" +
+	"\x06_top_kB\x14\n" +
+	"\x12_frequency_penaltyB\x13\n" +
+	"\x11_presence_penaltyB\x16\n" +
+	"\x14_parallel_tool_calls\"\x8a\x01\n" +
+	"\tReasoning\x12A\n" +
+	"\x06effort\x18\x01 \x01(\tB)\xbaH&r$R\x00R\x04noneR\aminimalR\x03lowR\x06mediumR\x04highR\x06effort\x12+\n" +
+	"\n" +
+	"max_tokens\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\tmaxTokens\x88\x01\x01B\r\n" +
+	"\v_max_tokens\"\x9c\x02\n" +
 	"\vChatMessage\x128\n" +
 	"\x04role\x18\x01 \x01(\tB$\xbaH!r\x1fR\x06systemR\x04userR\tassistantR\x04toolR\x04role\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12#\n" +
@@ -1190,31 +1602,48 @@ const file_caio_v1_intent_proto_rawDesc = "" +
 	"\n" +
 	"tool_calls\x18\x04 \x03(\v2\x11.caio.v1.ToolCallR\ttoolCalls\x12 \n" +
 	"\ftool_call_id\x18\x05 \x01(\tR\n" +
-	"toolCallId\"o\n" +
+	"toolCallId\x12,\n" +
+	"\bthoughts\x18\x06 \x03(\v2\x10.caio.v1.ThoughtR\bthoughts\x12\x12\n" +
+	"\x04name\x18\a \x01(\tR\x04name\"W\n" +
+	"\aThought\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\tR\tsignature\x12\x1a\n" +
+	"\bredacted\x18\x03 \x01(\tR\bredacted\"\x83\x01\n" +
 	"\x04Part\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x12\n" +
 	"\x03url\x18\x02 \x01(\tH\x00R\x03url\x12\x14\n" +
 	"\x04data\x18\x03 \x01(\fH\x00R\x04data\x12\x14\n" +
-	"\x04text\x18\x04 \x01(\tH\x00R\x04textB\b\n" +
+	"\x04text\x18\x04 \x01(\tH\x00R\x04text\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04nameB\b\n" +
 	"\x06source\"\x93\x01\n" +
 	"\x04Tool\x120\n" +
 	"\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[a-zA-Z0-9_-]{1,64}$R\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x127\n" +
 	"\n" +
 	"parameters\x18\x03 \x01(\v2\x17.google.protobuf.StructR\n" +
-	"parameters\"L\n" +
+	"parameters\"j\n" +
 	"\bToolCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
-	"\targuments\x18\x03 \x01(\tR\targuments\"\x81\x01\n" +
+	"\targuments\x18\x03 \x01(\tR\targuments\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\tR\tsignature\"\xdd\x01\n" +
 	"\tEmbedding\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12!\n" +
 	"\x05input\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x10R\x05input\x12,\n" +
 	"\n" +
 	"dimensions\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x00R\n" +
-	"dimensions\x88\x01\x01B\r\n" +
-	"\v_dimensions\"\xb8\x01\n" +
+	"dimensions\x88\x01\x01\x12Z\n" +
+	"\apurpose\x18\x04 \x01(\tB@\xbaH=r;R\x00R\x05queryR\bdocumentR\x0eclassificationR\n" +
+	"clusteringR\n" +
+	"similarityR\apurposeB\r\n" +
+	"\v_dimensions\"\x95\x01\n" +
+	"\x06Rerank\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1d\n" +
+	"\x05query\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05query\x12)\n" +
+	"\tdocuments\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\tdocuments\x12!\n" +
+	"\x05top_n\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x00R\x04topN\x88\x01\x01B\b\n" +
+	"\x06_top_n\"\xb8\x01\n" +
 	"\x06Search\x12\x1d\n" +
 	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05query\x12-\n" +
 	"\vmax_results\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x00R\n" +
@@ -1227,21 +1656,30 @@ const file_caio_v1_intent_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\x12\x14\n" +
 	"\x05voice\x18\x03 \x01(\tR\x05voice\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x04 \x01(\tR\tmediaType\"\x96\x01\n" +
+	"media_type\x18\x04 \x01(\tR\tmediaType\"\xc8\x01\n" +
 	"\rTranscription\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x05audio\x18\x02 \x01(\fH\x00R\x05audio\x12\x12\n" +
 	"\x03url\x18\x03 \x01(\tH\x00R\x03url\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x04 \x01(\tR\tmediaType\x12\x1a\n" +
-	"\blanguage\x18\x05 \x01(\tR\blanguageB\b\n" +
-	"\x06source\"\x9b\x01\n" +
+	"\blanguage\x18\x05 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05words\x18\x06 \x01(\bR\x05words\x12\x1a\n" +
+	"\bspeakers\x18\a \x01(\bR\bspeakersB\b\n" +
+	"\x06source\"\xc6\x02\n" +
 	"\x05Image\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1f\n" +
 	"\x06prompt\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06prompt\x12-\n" +
 	"\x04size\x18\x03 \x01(\tB\x19\xbaH\x16r\x142\x12^([0-9]+x[0-9]+)?$R\x04size\x12\"\n" +
-	"\x05count\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x00R\x05count\x88\x01\x01B\b\n" +
-	"\x06_count\"\xad\x01\n" +
+	"\x05count\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x00R\x05count\x88\x01\x01\x12'\n" +
+	"\x0fnegative_prompt\x18\x05 \x01(\tR\x0enegativePrompt\x12\x17\n" +
+	"\x04seed\x18\x06 \x01(\x05H\x01R\x04seed\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\a \x01(\tR\tmediaType\x12\x18\n" +
+	"\aquality\x18\b \x01(\tR\aquality\x12%\n" +
+	"\x06images\x18\t \x03(\v2\r.caio.v1.PartR\x06imagesB\b\n" +
+	"\x06_countB\a\n" +
+	"\x05_seed\"\xad\x01\n" +
 	"\x04Code\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1f\n" +
 	"\x06prompt\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06prompt\x12\x16\n" +
@@ -1263,42 +1701,49 @@ func file_caio_v1_intent_proto_rawDescGZIP() []byte {
 	return file_caio_v1_intent_proto_rawDescData
 }
 
-var file_caio_v1_intent_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_caio_v1_intent_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_caio_v1_intent_proto_goTypes = []any{
 	(*Intent)(nil),          // 0: caio.v1.Intent
 	(*Chat)(nil),            // 1: caio.v1.Chat
-	(*ChatMessage)(nil),     // 2: caio.v1.ChatMessage
-	(*Part)(nil),            // 3: caio.v1.Part
-	(*Tool)(nil),            // 4: caio.v1.Tool
-	(*ToolCall)(nil),        // 5: caio.v1.ToolCall
-	(*Embedding)(nil),       // 6: caio.v1.Embedding
-	(*Search)(nil),          // 7: caio.v1.Search
-	(*Speech)(nil),          // 8: caio.v1.Speech
-	(*Transcription)(nil),   // 9: caio.v1.Transcription
-	(*Image)(nil),           // 10: caio.v1.Image
-	(*Code)(nil),            // 11: caio.v1.Code
-	(*structpb.Struct)(nil), // 12: google.protobuf.Struct
+	(*Reasoning)(nil),       // 2: caio.v1.Reasoning
+	(*ChatMessage)(nil),     // 3: caio.v1.ChatMessage
+	(*Thought)(nil),         // 4: caio.v1.Thought
+	(*Part)(nil),            // 5: caio.v1.Part
+	(*Tool)(nil),            // 6: caio.v1.Tool
+	(*ToolCall)(nil),        // 7: caio.v1.ToolCall
+	(*Embedding)(nil),       // 8: caio.v1.Embedding
+	(*Rerank)(nil),          // 9: caio.v1.Rerank
+	(*Search)(nil),          // 10: caio.v1.Search
+	(*Speech)(nil),          // 11: caio.v1.Speech
+	(*Transcription)(nil),   // 12: caio.v1.Transcription
+	(*Image)(nil),           // 13: caio.v1.Image
+	(*Code)(nil),            // 14: caio.v1.Code
+	(*structpb.Struct)(nil), // 15: google.protobuf.Struct
 }
 var file_caio_v1_intent_proto_depIdxs = []int32{
 	1,  // 0: caio.v1.Intent.chat:type_name -> caio.v1.Chat
-	6,  // 1: caio.v1.Intent.embedding:type_name -> caio.v1.Embedding
-	7,  // 2: caio.v1.Intent.search:type_name -> caio.v1.Search
-	8,  // 3: caio.v1.Intent.speech:type_name -> caio.v1.Speech
-	9,  // 4: caio.v1.Intent.transcription:type_name -> caio.v1.Transcription
-	10, // 5: caio.v1.Intent.image:type_name -> caio.v1.Image
-	11, // 6: caio.v1.Intent.code:type_name -> caio.v1.Code
-	12, // 7: caio.v1.Intent.payload:type_name -> google.protobuf.Struct
-	2,  // 8: caio.v1.Chat.messages:type_name -> caio.v1.ChatMessage
-	4,  // 9: caio.v1.Chat.tools:type_name -> caio.v1.Tool
-	12, // 10: caio.v1.Chat.response_schema:type_name -> google.protobuf.Struct
-	3,  // 11: caio.v1.ChatMessage.parts:type_name -> caio.v1.Part
-	5,  // 12: caio.v1.ChatMessage.tool_calls:type_name -> caio.v1.ToolCall
-	12, // 13: caio.v1.Tool.parameters:type_name -> google.protobuf.Struct
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	8,  // 1: caio.v1.Intent.embedding:type_name -> caio.v1.Embedding
+	10, // 2: caio.v1.Intent.search:type_name -> caio.v1.Search
+	11, // 3: caio.v1.Intent.speech:type_name -> caio.v1.Speech
+	12, // 4: caio.v1.Intent.transcription:type_name -> caio.v1.Transcription
+	13, // 5: caio.v1.Intent.image:type_name -> caio.v1.Image
+	14, // 6: caio.v1.Intent.code:type_name -> caio.v1.Code
+	15, // 7: caio.v1.Intent.payload:type_name -> google.protobuf.Struct
+	9,  // 8: caio.v1.Intent.rerank:type_name -> caio.v1.Rerank
+	3,  // 9: caio.v1.Chat.messages:type_name -> caio.v1.ChatMessage
+	6,  // 10: caio.v1.Chat.tools:type_name -> caio.v1.Tool
+	15, // 11: caio.v1.Chat.response_schema:type_name -> google.protobuf.Struct
+	2,  // 12: caio.v1.Chat.reasoning:type_name -> caio.v1.Reasoning
+	5,  // 13: caio.v1.ChatMessage.parts:type_name -> caio.v1.Part
+	7,  // 14: caio.v1.ChatMessage.tool_calls:type_name -> caio.v1.ToolCall
+	4,  // 15: caio.v1.ChatMessage.thoughts:type_name -> caio.v1.Thought
+	15, // 16: caio.v1.Tool.parameters:type_name -> google.protobuf.Struct
+	5,  // 17: caio.v1.Image.images:type_name -> caio.v1.Part
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_intent_proto_init() }
@@ -1315,28 +1760,31 @@ func file_caio_v1_intent_proto_init() {
 		(*Intent_Image)(nil),
 		(*Intent_Code)(nil),
 		(*Intent_Payload)(nil),
+		(*Intent_Rerank)(nil),
 	}
 	file_caio_v1_intent_proto_msgTypes[1].OneofWrappers = []any{}
-	file_caio_v1_intent_proto_msgTypes[3].OneofWrappers = []any{
+	file_caio_v1_intent_proto_msgTypes[2].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[5].OneofWrappers = []any{
 		(*Part_Url)(nil),
 		(*Part_Data)(nil),
 		(*Part_Text)(nil),
 	}
-	file_caio_v1_intent_proto_msgTypes[6].OneofWrappers = []any{}
-	file_caio_v1_intent_proto_msgTypes[7].OneofWrappers = []any{}
-	file_caio_v1_intent_proto_msgTypes[9].OneofWrappers = []any{
+	file_caio_v1_intent_proto_msgTypes[8].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[9].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[10].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[12].OneofWrappers = []any{
 		(*Transcription_Audio)(nil),
 		(*Transcription_Url)(nil),
 	}
-	file_caio_v1_intent_proto_msgTypes[10].OneofWrappers = []any{}
-	file_caio_v1_intent_proto_msgTypes[11].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[13].OneofWrappers = []any{}
+	file_caio_v1_intent_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_intent_proto_rawDesc), len(file_caio_v1_intent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,13 +32,23 @@ type Result struct {
 	//	*Result_Chat
 	//	*Result_Embedding
 	//	*Result_Output
+	//	*Result_Rerank
+	//	*Result_Search
+	//	*Result_Speech
+	//	*Result_Transcription
+	//	*Result_Image
+	//	*Result_Code
 	Body isResult_Body `protobuf_oneof:"body"`
 	// What the service says of its own answer, such as {"accuracy": 0.97}. Guarantee policies read it.
 	Metadata *structpb.Struct `protobuf:"bytes,4,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// What was consumed. Absent: the provider did not say.
 	Usage *Usage `protobuf:"bytes,5,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Model that answered, as the provider names it.
-	Model         string `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
+	Model string `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
+	// The provider's own name of the answer. Empty: it gave none.
+	Id string `protobuf:"bytes,13,opt,name=id,proto3" json:"id,omitempty"`
+	// What of the request was left out; see Intent.unsupported.
+	Warnings      []*Warning `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -107,6 +117,60 @@ func (x *Result) GetOutput() *structpb.Struct {
 	return nil
 }
 
+func (x *Result) GetRerank() *RerankResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Rerank); ok {
+			return x.Rerank
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetSearch() *SearchResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Search); ok {
+			return x.Search
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetSpeech() *SpeechResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Speech); ok {
+			return x.Speech
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetTranscription() *TranscriptionResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Transcription); ok {
+			return x.Transcription
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetImage() *ImageResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Image); ok {
+			return x.Image
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetCode() *CodeResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_Code); ok {
+			return x.Code
+		}
+	}
+	return nil
+}
+
 func (x *Result) GetMetadata() *structpb.Struct {
 	if x != nil {
 		return x.Metadata
@@ -128,6 +192,20 @@ func (x *Result) GetModel() string {
 	return ""
 }
 
+func (x *Result) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Result) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 type isResult_Body interface {
 	isResult_Body()
 }
@@ -147,11 +225,108 @@ type Result_Output struct {
 	Output *structpb.Struct `protobuf:"bytes,3,opt,name=output,proto3,oneof"`
 }
 
+type Result_Rerank struct {
+	// Answer to a rerank.
+	Rerank *RerankResult `protobuf:"bytes,7,opt,name=rerank,proto3,oneof"`
+}
+
+type Result_Search struct {
+	// Answer to a search.
+	Search *SearchResult `protobuf:"bytes,8,opt,name=search,proto3,oneof"`
+}
+
+type Result_Speech struct {
+	// Answer to a speech.
+	Speech *SpeechResult `protobuf:"bytes,9,opt,name=speech,proto3,oneof"`
+}
+
+type Result_Transcription struct {
+	// Answer to a transcription.
+	Transcription *TranscriptionResult `protobuf:"bytes,10,opt,name=transcription,proto3,oneof"`
+}
+
+type Result_Image struct {
+	// Answer to an image.
+	Image *ImageResult `protobuf:"bytes,11,opt,name=image,proto3,oneof"`
+}
+
+type Result_Code struct {
+	// Answer to a code.
+	Code *CodeResult `protobuf:"bytes,12,opt,name=code,proto3,oneof"`
+}
+
 func (*Result_Chat) isResult_Body() {}
 
 func (*Result_Embedding) isResult_Body() {}
 
 func (*Result_Output) isResult_Body() {}
+
+func (*Result_Rerank) isResult_Body() {}
+
+func (*Result_Search) isResult_Body() {}
+
+func (*Result_Speech) isResult_Body() {}
+
+func (*Result_Transcription) isResult_Body() {}
+
+func (*Result_Image) isResult_Body() {}
+
+func (*Result_Code) isResult_Body() {}
+
+// Warning tells what of a request was not honoured.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the parameter in the intent, such as "chat.seed".
+	Parameter string `protobuf:"bytes,1,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// Why.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_caio_v1_result_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Warning) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *Warning) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
 
 // ChatResult is the message that was generated.
 type ChatResult struct {
@@ -166,7 +341,7 @@ type ChatResult struct {
 
 func (x *ChatResult) Reset() {
 	*x = ChatResult{}
-	mi := &file_caio_v1_result_proto_msgTypes[1]
+	mi := &file_caio_v1_result_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -178,7 +353,7 @@ func (x *ChatResult) String() string {
 func (*ChatResult) ProtoMessage() {}
 
 func (x *ChatResult) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_result_proto_msgTypes[1]
+	mi := &file_caio_v1_result_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -191,7 +366,7 @@ func (x *ChatResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResult.ProtoReflect.Descriptor instead.
 func (*ChatResult) Descriptor() ([]byte, []int) {
-	return file_caio_v1_result_proto_rawDescGZIP(), []int{1}
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ChatResult) GetMessage() *ChatMessage {
@@ -219,7 +394,7 @@ type EmbeddingResult struct {
 
 func (x *EmbeddingResult) Reset() {
 	*x = EmbeddingResult{}
-	mi := &file_caio_v1_result_proto_msgTypes[2]
+	mi := &file_caio_v1_result_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -231,7 +406,7 @@ func (x *EmbeddingResult) String() string {
 func (*EmbeddingResult) ProtoMessage() {}
 
 func (x *EmbeddingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_result_proto_msgTypes[2]
+	mi := &file_caio_v1_result_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -244,7 +419,7 @@ func (x *EmbeddingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingResult.ProtoReflect.Descriptor instead.
 func (*EmbeddingResult) Descriptor() ([]byte, []int) {
-	return file_caio_v1_result_proto_rawDescGZIP(), []int{2}
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EmbeddingResult) GetVectors() []*Vector {
@@ -265,7 +440,7 @@ type Vector struct {
 
 func (x *Vector) Reset() {
 	*x = Vector{}
-	mi := &file_caio_v1_result_proto_msgTypes[3]
+	mi := &file_caio_v1_result_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +452,7 @@ func (x *Vector) String() string {
 func (*Vector) ProtoMessage() {}
 
 func (x *Vector) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_result_proto_msgTypes[3]
+	mi := &file_caio_v1_result_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +465,7 @@ func (x *Vector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vector.ProtoReflect.Descriptor instead.
 func (*Vector) Descriptor() ([]byte, []int) {
-	return file_caio_v1_result_proto_rawDescGZIP(), []int{3}
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Vector) GetValues() []float32 {
@@ -300,20 +475,688 @@ func (x *Vector) GetValues() []float32 {
 	return nil
 }
 
-// Usage counts what was consumed.
+// RerankResult holds the best texts, best first.
+type RerankResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts.
+	Ranked        []*Ranked `protobuf:"bytes,1,rep,name=ranked,proto3" json:"ranked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RerankResult) Reset() {
+	*x = RerankResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RerankResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RerankResult) ProtoMessage() {}
+
+func (x *RerankResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RerankResult.ProtoReflect.Descriptor instead.
+func (*RerankResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RerankResult) GetRanked() []*Ranked {
+	if x != nil {
+		return x.Ranked
+	}
+	return nil
+}
+
+// Ranked is a text and how well it answers.
+type Ranked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place among the request's documents, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// How well it answers, as the provider counts it; higher is better.
+	Score         float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ranked) Reset() {
+	*x = Ranked{}
+	mi := &file_caio_v1_result_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ranked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ranked) ProtoMessage() {}
+
+func (x *Ranked) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ranked.ProtoReflect.Descriptor instead.
+func (*Ranked) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Ranked) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Ranked) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+// SearchResult is what a search engine found, best first.
+type SearchResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was found.
+	Hits []*Hit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
+	// The engine's own answer. Empty: none.
+	Answer        string `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchResult) Reset() {
+	*x = SearchResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchResult) ProtoMessage() {}
+
+func (x *SearchResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchResult.ProtoReflect.Descriptor instead.
+func (*SearchResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SearchResult) GetHits() []*Hit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *SearchResult) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
+// Hit is a page that was found.
+type Hit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Title of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// Where it lies.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// What of it fits, as text.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// How well it fits, as the engine counts it. Absent: it did not say.
+	Score *float64 `protobuf:"fixed64,4,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// When it appeared, as the engine says it. Empty: it did not say.
+	Published     string `protobuf:"bytes,5,opt,name=published,proto3" json:"published,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hit) Reset() {
+	*x = Hit{}
+	mi := &file_caio_v1_result_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hit) ProtoMessage() {}
+
+func (x *Hit) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hit.ProtoReflect.Descriptor instead.
+func (*Hit) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Hit) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Hit) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Hit) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Hit) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *Hit) GetPublished() string {
+	if x != nil {
+		return x.Published
+	}
+	return ""
+}
+
+// SpeechResult is what was spoken.
+type SpeechResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The audio.
+	Audio []byte `protobuf:"bytes,1,opt,name=audio,proto3" json:"audio,omitempty"`
+	// Its media type, such as "audio/mpeg".
+	MediaType     string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpeechResult) Reset() {
+	*x = SpeechResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpeechResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpeechResult) ProtoMessage() {}
+
+func (x *SpeechResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpeechResult.ProtoReflect.Descriptor instead.
+func (*SpeechResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SpeechResult) GetAudio() []byte {
+	if x != nil {
+		return x.Audio
+	}
+	return nil
+}
+
+func (x *SpeechResult) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+// TranscriptionResult is what was understood.
+type TranscriptionResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of it.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Language, as the provider names it. Empty: it did not say.
+	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
+	// Length of the audio in seconds. 0: the provider did not say.
+	DurationS float64 `protobuf:"fixed64,3,opt,name=duration_s,json=durationS,proto3" json:"duration_s,omitempty"`
+	// Each word. Empty: the provider did not say, or it was not asked for.
+	Words         []*Word `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscriptionResult) Reset() {
+	*x = TranscriptionResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscriptionResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscriptionResult) ProtoMessage() {}
+
+func (x *TranscriptionResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscriptionResult.ProtoReflect.Descriptor instead.
+func (*TranscriptionResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TranscriptionResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *TranscriptionResult) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *TranscriptionResult) GetDurationS() float64 {
+	if x != nil {
+		return x.DurationS
+	}
+	return 0
+}
+
+func (x *TranscriptionResult) GetWords() []*Word {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+// Word is a word that was spoken.
+type Word struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The word.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// When it begins, in seconds from the beginning of the audio.
+	StartS float64 `protobuf:"fixed64,2,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
+	// When it ends.
+	EndS float64 `protobuf:"fixed64,3,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	// How sure the provider is, 0..1. Absent: it did not say.
+	Confidence *float64 `protobuf:"fixed64,4,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
+	// Who speaks, as the provider names them. Empty: it did not say.
+	Speaker       string `protobuf:"bytes,5,opt,name=speaker,proto3" json:"speaker,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Word) Reset() {
+	*x = Word{}
+	mi := &file_caio_v1_result_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Word) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Word) ProtoMessage() {}
+
+func (x *Word) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Word.ProtoReflect.Descriptor instead.
+func (*Word) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Word) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Word) GetStartS() float64 {
+	if x != nil {
+		return x.StartS
+	}
+	return 0
+}
+
+func (x *Word) GetEndS() float64 {
+	if x != nil {
+		return x.EndS
+	}
+	return 0
+}
+
+func (x *Word) GetConfidence() float64 {
+	if x != nil && x.Confidence != nil {
+		return *x.Confidence
+	}
+	return 0
+}
+
+func (x *Word) GetSpeaker() string {
+	if x != nil {
+		return x.Speaker
+	}
+	return ""
+}
+
+// ImageResult holds the pictures.
+type ImageResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pictures.
+	Pictures      []*Picture `protobuf:"bytes,1,rep,name=pictures,proto3" json:"pictures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImageResult) Reset() {
+	*x = ImageResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImageResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImageResult) ProtoMessage() {}
+
+func (x *ImageResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImageResult.ProtoReflect.Descriptor instead.
+func (*ImageResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ImageResult) GetPictures() []*Picture {
+	if x != nil {
+		return x.Pictures
+	}
+	return nil
+}
+
+// Picture is one picture.
+type Picture struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its media type. Empty: the provider did not say.
+	MediaType string `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// One of them.
+	//
+	// Types that are valid to be assigned to Source:
+	//
+	//	*Picture_Url
+	//	*Picture_Data
+	Source isPicture_Source `protobuf_oneof:"source"`
+	// What the provider made of the prompt. Empty: it did not say.
+	RevisedPrompt string `protobuf:"bytes,4,opt,name=revised_prompt,json=revisedPrompt,proto3" json:"revised_prompt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Picture) Reset() {
+	*x = Picture{}
+	mi := &file_caio_v1_result_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Picture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Picture) ProtoMessage() {}
+
+func (x *Picture) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Picture.ProtoReflect.Descriptor instead.
+func (*Picture) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Picture) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Picture) GetSource() isPicture_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Picture) GetUrl() string {
+	if x != nil {
+		if x, ok := x.Source.(*Picture_Url); ok {
+			return x.Url
+		}
+	}
+	return ""
+}
+
+func (x *Picture) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Source.(*Picture_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *Picture) GetRevisedPrompt() string {
+	if x != nil {
+		return x.RevisedPrompt
+	}
+	return ""
+}
+
+type isPicture_Source interface {
+	isPicture_Source()
+}
+
+type Picture_Url struct {
+	// Where it lies, as long as the provider keeps it.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3,oneof"`
+}
+
+type Picture_Data struct {
+	// The picture itself.
+	Data []byte `protobuf:"bytes,3,opt,name=data,proto3,oneof"`
+}
+
+func (*Picture_Url) isPicture_Source() {}
+
+func (*Picture_Data) isPicture_Source() {}
+
+// CodeResult is the code that was written.
+type CodeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// As in ChatResult.
+	FinishReason  string `protobuf:"bytes,2,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodeResult) Reset() {
+	*x = CodeResult{}
+	mi := &file_caio_v1_result_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodeResult) ProtoMessage() {}
+
+func (x *CodeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodeResult.ProtoReflect.Descriptor instead.
+func (*CodeResult) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CodeResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CodeResult) GetFinishReason() string {
+	if x != nil {
+		return x.FinishReason
+	}
+	return ""
+}
+
+// Usage counts what was consumed. A count is 0 where the provider does not say it.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Tokens read, >= 0.
+	// Tokens read, >= 0, those from a cache among them.
 	InputTokens int32 `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
-	// Tokens written, >= 0.
-	OutputTokens  int32 `protobuf:"varint,2,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	// Tokens written, >= 0, those of reasoning among them.
+	OutputTokens int32 `protobuf:"varint,2,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	// Of the tokens read, those that came from the provider's cache.
+	CachedInputTokens int32 `protobuf:"varint,3,opt,name=cached_input_tokens,json=cachedInputTokens,proto3" json:"cached_input_tokens,omitempty"`
+	// Of the tokens read, those that were put into the provider's cache.
+	CacheWriteTokens int32 `protobuf:"varint,4,opt,name=cache_write_tokens,json=cacheWriteTokens,proto3" json:"cache_write_tokens,omitempty"`
+	// Of the tokens written, those of reasoning.
+	ReasoningTokens int32 `protobuf:"varint,5,opt,name=reasoning_tokens,json=reasoningTokens,proto3" json:"reasoning_tokens,omitempty"`
+	// Characters, of text that was spoken.
+	Characters int32 `protobuf:"varint,6,opt,name=characters,proto3" json:"characters,omitempty"`
+	// Seconds of audio.
+	Seconds float64 `protobuf:"fixed64,7,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	// Pictures, searches, or whatever else is paid by the piece.
+	Units int32 `protobuf:"varint,8,opt,name=units,proto3" json:"units,omitempty"`
+	// What the provider says it costs, in US dollars. Absent: it did not say.
+	Cost          *float64 `protobuf:"fixed64,9,opt,name=cost,proto3,oneof" json:"cost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_caio_v1_result_proto_msgTypes[4]
+	mi := &file_caio_v1_result_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -325,7 +1168,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_result_proto_msgTypes[4]
+	mi := &file_caio_v1_result_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -338,7 +1181,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_caio_v1_result_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Usage) GetInputTokens() int32 {
@@ -355,6 +1198,55 @@ func (x *Usage) GetOutputTokens() int32 {
 	return 0
 }
 
+func (x *Usage) GetCachedInputTokens() int32 {
+	if x != nil {
+		return x.CachedInputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetCacheWriteTokens() int32 {
+	if x != nil {
+		return x.CacheWriteTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetReasoningTokens() int32 {
+	if x != nil {
+		return x.ReasoningTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetCharacters() int32 {
+	if x != nil {
+		return x.Characters
+	}
+	return 0
+}
+
+func (x *Usage) GetSeconds() float64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *Usage) GetUnits() int32 {
+	if x != nil {
+		return x.Units
+	}
+	return 0
+}
+
+func (x *Usage) GetCost() float64 {
+	if x != nil && x.Cost != nil {
+		return *x.Cost
+	}
+	return 0
+}
+
 // Delta is a piece of a streamed result. The pieces of a stream, put together, are the final result; a service that
 // answers at once sends none.
 type Delta struct {
@@ -362,14 +1254,20 @@ type Delta struct {
 	// Text to be appended.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// A piece in the service's own form.
-	Data          *structpb.Struct `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Data *structpb.Struct `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	// Thought to be appended.
+	Reasoning string `protobuf:"bytes,3,opt,name=reasoning,proto3" json:"reasoning,omitempty"`
+	// Pieces of calls.
+	ToolCalls []*ToolCallDelta `protobuf:"bytes,4,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
+	// Audio to be appended.
+	Audio         []byte `protobuf:"bytes,5,opt,name=audio,proto3" json:"audio,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Delta) Reset() {
 	*x = Delta{}
-	mi := &file_caio_v1_result_proto_msgTypes[5]
+	mi := &file_caio_v1_result_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +1279,7 @@ func (x *Delta) String() string {
 func (*Delta) ProtoMessage() {}
 
 func (x *Delta) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_result_proto_msgTypes[5]
+	mi := &file_caio_v1_result_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +1292,7 @@ func (x *Delta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delta.ProtoReflect.Descriptor instead.
 func (*Delta) Descriptor() ([]byte, []int) {
-	return file_caio_v1_result_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Delta) GetText() string {
@@ -411,19 +1309,125 @@ func (x *Delta) GetData() *structpb.Struct {
 	return nil
 }
 
+func (x *Delta) GetReasoning() string {
+	if x != nil {
+		return x.Reasoning
+	}
+	return ""
+}
+
+func (x *Delta) GetToolCalls() []*ToolCallDelta {
+	if x != nil {
+		return x.ToolCalls
+	}
+	return nil
+}
+
+func (x *Delta) GetAudio() []byte {
+	if x != nil {
+		return x.Audio
+	}
+	return nil
+}
+
+// ToolCallDelta is a piece of a call.
+type ToolCallDelta struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which call it belongs to: its place among the calls of the result, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// Set with the call's first piece; so is name.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the tool.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Text to be appended to the arguments.
+	Arguments     string `protobuf:"bytes,4,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolCallDelta) Reset() {
+	*x = ToolCallDelta{}
+	mi := &file_caio_v1_result_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolCallDelta) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolCallDelta) ProtoMessage() {}
+
+func (x *ToolCallDelta) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_result_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolCallDelta.ProtoReflect.Descriptor instead.
+func (*ToolCallDelta) Descriptor() ([]byte, []int) {
+	return file_caio_v1_result_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ToolCallDelta) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ToolCallDelta) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ToolCallDelta) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ToolCallDelta) GetArguments() string {
+	if x != nil {
+		return x.Arguments
+	}
+	return ""
+}
+
 var File_caio_v1_result_proto protoreflect.FileDescriptor
 
 const file_caio_v1_result_proto_rawDesc = "" +
 	"\n" +
-	"\x14caio/v1/result.proto\x12\acaio.v1\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x99\x02\n" +
+	"\x14caio/v1/result.proto\x12\acaio.v1\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x89\x05\n" +
 	"\x06Result\x12)\n" +
 	"\x04chat\x18\x01 \x01(\v2\x13.caio.v1.ChatResultH\x00R\x04chat\x128\n" +
 	"\tembedding\x18\x02 \x01(\v2\x18.caio.v1.EmbeddingResultH\x00R\tembedding\x121\n" +
-	"\x06output\x18\x03 \x01(\v2\x17.google.protobuf.StructH\x00R\x06output\x123\n" +
+	"\x06output\x18\x03 \x01(\v2\x17.google.protobuf.StructH\x00R\x06output\x12/\n" +
+	"\x06rerank\x18\a \x01(\v2\x15.caio.v1.RerankResultH\x00R\x06rerank\x12/\n" +
+	"\x06search\x18\b \x01(\v2\x15.caio.v1.SearchResultH\x00R\x06search\x12/\n" +
+	"\x06speech\x18\t \x01(\v2\x15.caio.v1.SpeechResultH\x00R\x06speech\x12D\n" +
+	"\rtranscription\x18\n" +
+	" \x01(\v2\x1c.caio.v1.TranscriptionResultH\x00R\rtranscription\x12,\n" +
+	"\x05image\x18\v \x01(\v2\x14.caio.v1.ImageResultH\x00R\x05image\x12)\n" +
+	"\x04code\x18\f \x01(\v2\x13.caio.v1.CodeResultH\x00R\x04code\x123\n" +
 	"\bmetadata\x18\x04 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x12$\n" +
 	"\x05usage\x18\x05 \x01(\v2\x0e.caio.v1.UsageR\x05usage\x12\x14\n" +
-	"\x05model\x18\x06 \x01(\tR\x05modelB\x06\n" +
-	"\x04body\"a\n" +
+	"\x05model\x18\x06 \x01(\tR\x05model\x12\x0e\n" +
+	"\x02id\x18\r \x01(\tR\x02id\x12,\n" +
+	"\bwarnings\x18\x0e \x03(\v2\x10.caio.v1.WarningR\bwarningsB\x06\n" +
+	"\x04body\"A\n" +
+	"\aWarning\x12\x1c\n" +
+	"\tparameter\x18\x01 \x01(\tR\tparameter\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"a\n" +
 	"\n" +
 	"ChatResult\x12.\n" +
 	"\amessage\x18\x01 \x01(\v2\x14.caio.v1.ChatMessageR\amessage\x12#\n" +
@@ -431,13 +1435,79 @@ const file_caio_v1_result_proto_rawDesc = "" +
 	"\x0fEmbeddingResult\x12)\n" +
 	"\avectors\x18\x01 \x03(\v2\x0f.caio.v1.VectorR\avectors\" \n" +
 	"\x06Vector\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x02R\x06values\"O\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values\"7\n" +
+	"\fRerankResult\x12'\n" +
+	"\x06ranked\x18\x01 \x03(\v2\x0f.caio.v1.RankedR\x06ranked\"4\n" +
+	"\x06Ranked\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\x01R\x05score\"H\n" +
+	"\fSearchResult\x12 \n" +
+	"\x04hits\x18\x01 \x03(\v2\f.caio.v1.HitR\x04hits\x12\x16\n" +
+	"\x06answer\x18\x02 \x01(\tR\x06answer\"\x84\x01\n" +
+	"\x03Hit\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n" +
+	"\x05score\x18\x04 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1c\n" +
+	"\tpublished\x18\x05 \x01(\tR\tpublishedB\b\n" +
+	"\x06_score\"C\n" +
+	"\fSpeechResult\x12\x14\n" +
+	"\x05audio\x18\x01 \x01(\fR\x05audio\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaType\"\x89\x01\n" +
+	"\x13TranscriptionResult\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x1d\n" +
+	"\n" +
+	"duration_s\x18\x03 \x01(\x01R\tdurationS\x12#\n" +
+	"\x05words\x18\x04 \x03(\v2\r.caio.v1.WordR\x05words\"\x96\x01\n" +
+	"\x04Word\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x17\n" +
+	"\astart_s\x18\x02 \x01(\x01R\x06startS\x12\x13\n" +
+	"\x05end_s\x18\x03 \x01(\x01R\x04endS\x12#\n" +
+	"\n" +
+	"confidence\x18\x04 \x01(\x01H\x00R\n" +
+	"confidence\x88\x01\x01\x12\x18\n" +
+	"\aspeaker\x18\x05 \x01(\tR\aspeakerB\r\n" +
+	"\v_confidence\";\n" +
+	"\vImageResult\x12,\n" +
+	"\bpictures\x18\x01 \x03(\v2\x10.caio.v1.PictureR\bpictures\"\x83\x01\n" +
+	"\aPicture\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x01 \x01(\tR\tmediaType\x12\x12\n" +
+	"\x03url\x18\x02 \x01(\tH\x00R\x03url\x12\x14\n" +
+	"\x04data\x18\x03 \x01(\fH\x00R\x04data\x12%\n" +
+	"\x0erevised_prompt\x18\x04 \x01(\tR\rrevisedPromptB\b\n" +
+	"\x06source\"E\n" +
+	"\n" +
+	"CodeResult\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12#\n" +
+	"\rfinish_reason\x18\x02 \x01(\tR\ffinishReason\"\xca\x02\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x05R\vinputTokens\x12#\n" +
-	"\routput_tokens\x18\x02 \x01(\x05R\foutputTokens\"H\n" +
+	"\routput_tokens\x18\x02 \x01(\x05R\foutputTokens\x12.\n" +
+	"\x13cached_input_tokens\x18\x03 \x01(\x05R\x11cachedInputTokens\x12,\n" +
+	"\x12cache_write_tokens\x18\x04 \x01(\x05R\x10cacheWriteTokens\x12)\n" +
+	"\x10reasoning_tokens\x18\x05 \x01(\x05R\x0freasoningTokens\x12\x1e\n" +
+	"\n" +
+	"characters\x18\x06 \x01(\x05R\n" +
+	"characters\x12\x18\n" +
+	"\aseconds\x18\a \x01(\x01R\aseconds\x12\x14\n" +
+	"\x05units\x18\b \x01(\x05R\x05units\x12\x17\n" +
+	"\x04cost\x18\t \x01(\x01H\x00R\x04cost\x88\x01\x01B\a\n" +
+	"\x05_cost\"\xb3\x01\n" +
 	"\x05Delta\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12+\n" +
-	"\x04data\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x04dataB:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
+	"\x04data\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x04data\x12\x1c\n" +
+	"\treasoning\x18\x03 \x01(\tR\treasoning\x125\n" +
+	"\n" +
+	"tool_calls\x18\x04 \x03(\v2\x16.caio.v1.ToolCallDeltaR\ttoolCalls\x12\x14\n" +
+	"\x05audio\x18\x05 \x01(\fR\x05audio\"g\n" +
+	"\rToolCallDelta\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1c\n" +
+	"\targuments\x18\x04 \x01(\tR\targumentsB:Z8github.com/smarthausgroup/caio/schema/gen/caio/v1;caiov1b\x06proto3"
 
 var (
 	file_caio_v1_result_proto_rawDescOnce sync.Once
@@ -451,31 +1521,55 @@ func file_caio_v1_result_proto_rawDescGZIP() []byte {
 	return file_caio_v1_result_proto_rawDescData
 }
 
-var file_caio_v1_result_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_caio_v1_result_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_caio_v1_result_proto_goTypes = []any{
-	(*Result)(nil),          // 0: caio.v1.Result
-	(*ChatResult)(nil),      // 1: caio.v1.ChatResult
-	(*EmbeddingResult)(nil), // 2: caio.v1.EmbeddingResult
-	(*Vector)(nil),          // 3: caio.v1.Vector
-	(*Usage)(nil),           // 4: caio.v1.Usage
-	(*Delta)(nil),           // 5: caio.v1.Delta
-	(*structpb.Struct)(nil), // 6: google.protobuf.Struct
-	(*ChatMessage)(nil),     // 7: caio.v1.ChatMessage
+	(*Result)(nil),              // 0: caio.v1.Result
+	(*Warning)(nil),             // 1: caio.v1.Warning
+	(*ChatResult)(nil),          // 2: caio.v1.ChatResult
+	(*EmbeddingResult)(nil),     // 3: caio.v1.EmbeddingResult
+	(*Vector)(nil),              // 4: caio.v1.Vector
+	(*RerankResult)(nil),        // 5: caio.v1.RerankResult
+	(*Ranked)(nil),              // 6: caio.v1.Ranked
+	(*SearchResult)(nil),        // 7: caio.v1.SearchResult
+	(*Hit)(nil),                 // 8: caio.v1.Hit
+	(*SpeechResult)(nil),        // 9: caio.v1.SpeechResult
+	(*TranscriptionResult)(nil), // 10: caio.v1.TranscriptionResult
+	(*Word)(nil),                // 11: caio.v1.Word
+	(*ImageResult)(nil),         // 12: caio.v1.ImageResult
+	(*Picture)(nil),             // 13: caio.v1.Picture
+	(*CodeResult)(nil),          // 14: caio.v1.CodeResult
+	(*Usage)(nil),               // 15: caio.v1.Usage
+	(*Delta)(nil),               // 16: caio.v1.Delta
+	(*ToolCallDelta)(nil),       // 17: caio.v1.ToolCallDelta
+	(*structpb.Struct)(nil),     // 18: google.protobuf.Struct
+	(*ChatMessage)(nil),         // 19: caio.v1.ChatMessage
 }
 var file_caio_v1_result_proto_depIdxs = []int32{
-	1, // 0: caio.v1.Result.chat:type_name -> caio.v1.ChatResult
-	2, // 1: caio.v1.Result.embedding:type_name -> caio.v1.EmbeddingResult
-	6, // 2: caio.v1.Result.output:type_name -> google.protobuf.Struct
-	6, // 3: caio.v1.Result.metadata:type_name -> google.protobuf.Struct
-	4, // 4: caio.v1.Result.usage:type_name -> caio.v1.Usage
-	7, // 5: caio.v1.ChatResult.message:type_name -> caio.v1.ChatMessage
-	3, // 6: caio.v1.EmbeddingResult.vectors:type_name -> caio.v1.Vector
-	6, // 7: caio.v1.Delta.data:type_name -> google.protobuf.Struct
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: caio.v1.Result.chat:type_name -> caio.v1.ChatResult
+	3,  // 1: caio.v1.Result.embedding:type_name -> caio.v1.EmbeddingResult
+	18, // 2: caio.v1.Result.output:type_name -> google.protobuf.Struct
+	5,  // 3: caio.v1.Result.rerank:type_name -> caio.v1.RerankResult
+	7,  // 4: caio.v1.Result.search:type_name -> caio.v1.SearchResult
+	9,  // 5: caio.v1.Result.speech:type_name -> caio.v1.SpeechResult
+	10, // 6: caio.v1.Result.transcription:type_name -> caio.v1.TranscriptionResult
+	12, // 7: caio.v1.Result.image:type_name -> caio.v1.ImageResult
+	14, // 8: caio.v1.Result.code:type_name -> caio.v1.CodeResult
+	18, // 9: caio.v1.Result.metadata:type_name -> google.protobuf.Struct
+	15, // 10: caio.v1.Result.usage:type_name -> caio.v1.Usage
+	1,  // 11: caio.v1.Result.warnings:type_name -> caio.v1.Warning
+	19, // 12: caio.v1.ChatResult.message:type_name -> caio.v1.ChatMessage
+	4,  // 13: caio.v1.EmbeddingResult.vectors:type_name -> caio.v1.Vector
+	6,  // 14: caio.v1.RerankResult.ranked:type_name -> caio.v1.Ranked
+	8,  // 15: caio.v1.SearchResult.hits:type_name -> caio.v1.Hit
+	11, // 16: caio.v1.TranscriptionResult.words:type_name -> caio.v1.Word
+	13, // 17: caio.v1.ImageResult.pictures:type_name -> caio.v1.Picture
+	18, // 18: caio.v1.Delta.data:type_name -> google.protobuf.Struct
+	17, // 19: caio.v1.Delta.tool_calls:type_name -> caio.v1.ToolCallDelta
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_result_proto_init() }
@@ -488,14 +1582,27 @@ func file_caio_v1_result_proto_init() {
 		(*Result_Chat)(nil),
 		(*Result_Embedding)(nil),
 		(*Result_Output)(nil),
+		(*Result_Rerank)(nil),
+		(*Result_Search)(nil),
+		(*Result_Speech)(nil),
+		(*Result_Transcription)(nil),
+		(*Result_Image)(nil),
+		(*Result_Code)(nil),
 	}
+	file_caio_v1_result_proto_msgTypes[8].OneofWrappers = []any{}
+	file_caio_v1_result_proto_msgTypes[11].OneofWrappers = []any{}
+	file_caio_v1_result_proto_msgTypes[13].OneofWrappers = []any{
+		(*Picture_Url)(nil),
+		(*Picture_Data)(nil),
+	}
+	file_caio_v1_result_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_result_proto_rawDesc), len(file_caio_v1_result_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

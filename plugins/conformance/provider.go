@@ -1,0 +1,111 @@
+// Package conformance holds the shipped adapters against what providers themselves published: requests against their
+// specifications, answers against recorded exchanges (CAIO_PROVIDER_CORPUS, see the README there). It is a module of its
+// own, so that the validator it needs comes into no binary.
+//
+// One file a provider says how a recorded request reads as an intent, and what its response says, by encoding/json and
+// nothing of the adapter: the independent path. The runner (run_test.go) does the rest for all of them.
+package conformance
+
+import (
+	"encoding/json"
+
+	"github.com/smarthausgroup/caio/sdk/adapter"
+)
+
+// A Provider is one that is tried.
+type Provider struct {
+	Name     string          // its directory in the corpus
+	Adapter  adapter.Adapter // the one that speaks to it
+	Contract string          // file in plugins/contracts whose base_url and settings the adapter gets
+	// Evidence is what its requests are held against, for the table: "official specification", "specification derived from ...",
+	// "third-party specification", or "recordings only". It says "conformant" of nobody.
+	Evidence string
+	// BaseURL replaces the contract's where the specification wants another. Empty: the contract's.
+	BaseURL string
+	// Settings are put over the contract's for one exchange, such as a model that stands in its URL. nil: none.
+	Settings func(x *Exchange) map[string]any
+	// Intent turns a recorded request into the intent that asks for the same. skip says why there is none, such as
+	// "the normal form has no batches"; it stands in the table. Never called without a recorded request.
+	Intent func(x *Exchange) (intent map[string]any, stream bool, skip string)
+	// Hello is the intent with which an exchange is tried whose request was not recorded, by the exchange's kind. nil: a chat.
+	Hello func(x *Exchange) map[string]any
+	// Want reads what the recorded response says. skip says why it is not tried, as above.
+	Want func(x *Exchange) (want *Want, skip string, err error)
+	// Poll answers the calls that follow the first, where work is created and then polled: the i-th, from 1. nil: there are none.
+	Poll func(x *Exchange, i int) *Response
+}
+
+// An Exchange is a recorded call; see the README of the corpus.
+type Exchange struct {
+	ID        string    `json:"id"`
+	Provider  string    `json:"provider"`
+	Kind      string    `json:"kind"`
+	Modifiers []string  `json:"modifiers"`
+	Origin    string    `json:"origin"`
+	Request   *Request  `json:"request"`
+	Response  *Response `json:"response"`
+}
+
+// A Request is what was sent.
+type Request struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+	Text    string            `json:"body_text"`
+	Base64  []byte            `json:"body_base64"`
+	Missing bool              `json:"body_missing"`
+}
+
+// A Response is what came back.
+type Response struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+	Stream  string            `json:"stream"` // SSE or NDJSON
+	Text    string            `json:"body_text"`
+	Base64  []byte            `json:"body_base64"` // audio, or an AWS event stream
+}
+
+// Want is what a response says. Whatever is nil or empty must be so in the result, too, except where it says otherwise.
+type Want struct {
+	Fail    bool   // the execution must fail
+	Reason  string // of the failure; empty: any
+	Message string // a part of its message; empty: any
+
+	Text     string
+	Thought  string // all thoughts' texts together
+	Calls    []Call
+	Finish   string // in the normal form
+	Model    string // empty: any
+	Usage    *Usage
+	Vectors  [][]float64
+	Ranked   []Rank
+	Hits     []Hit
+	Pictures int
+	Audio    []byte
+	Words    []Word
+	// Other is called with the whole Result for what has no field here. nil: nothing.
+	Other func(result map[string]any) error
+}
+
+// A Call is a tool call.
+type Call struct{ ID, Name, Arguments string }
+
+// Usage is what was consumed.
+type Usage struct{ Input, Output, Cached, Reasoning int64 }
+
+// A Rank is a reranked document.
+type Rank struct {
+	Index int
+	Score float64
+}
+
+// A Hit is a page that was found.
+type Hit struct{ Title, URL string }
+
+// A Word is a word that was spoken, with the seconds at which it begins and ends.
+type Word struct {
+	Text       string
+	Start, End float64
+}
