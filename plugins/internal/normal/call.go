@@ -7,6 +7,7 @@ package normal
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -76,6 +77,20 @@ func (c *Call) Cannot(parameter, why string) error {
 		return adapter.Unsupported(parameter, why)
 	}
 	c.Warnings = append(c.Warnings, Warning{parameter, why})
+	return nil
+}
+
+// Takes tells by Cannot of every field of the body but these: what the provider has no place for. Fields that say nothing,
+// as the host's form has them, are passed over; a number always says something, 0 too.
+func (c *Call) Takes(names ...string) error {
+	for name, v := range c.Body.Fields() {
+		if slices.Contains(names, name) || v.Kind() != json.Number && v.Empty() {
+			continue
+		}
+		if err := c.Cannot(c.Kind+"."+name, "the provider has no such parameter"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -170,7 +185,9 @@ func (s *Settings) Err() error {
 }
 
 // BadSetting refuses a setting of the contract.
-func BadSetting(name, what string) error { return misconfigured("adapter.settings." + name + " " + what) }
+func BadSetting(name, what string) error {
+	return misconfigured("adapter.settings." + name + " " + what)
+}
 
 func misconfigured(what string) error {
 	return &adapter.Failure{Code: adapter.TransformationFailed, Message: what, Retryable: true}
