@@ -14,7 +14,8 @@ type Answer struct {
 	Refusal  []byte // said instead of an answer; it is the text where there is no other
 	Thoughts []Thought
 	Calls    []ToolCall
-	Finish   string // "stop", "length", "tool_calls", "content_filter", or the provider's own word; empty: not over
+	Media    []Media // pictures and audio that the message holds beside its text
+	Finish   string  // "stop", "length", "tool_calls", "content_filter", or the provider's own word; empty: not over
 	Model    string
 	ID       string
 	Usage    Usage
@@ -33,6 +34,9 @@ type ToolCall struct {
 	ID, Name, Signature string
 	Arguments           []byte // JSON as text
 }
+
+// Media is a piece of a message that is no text. Data is base64.
+type Media struct{ Type, Data string }
 
 // A Field is a field of an object.
 type Field struct {
@@ -108,6 +112,12 @@ func (a *Answer) Call(piece ToolCall) {
 	a.delta.calls = append(a.delta.calls, deltaCall{at, piece})
 }
 
+// Show adds a picture or audio. A stream's deltas have no place for it but data, where it comes as {"parts": [...]}.
+func (a *Answer) Show(m Media) {
+	a.Media = append(a.Media, m)
+	a.delta.media = append(a.delta.media, m)
+}
+
 // Note adds a field to the result's metadata, in place of one of the same name.
 func (a *Answer) Note(name string, value json.Value) {
 	for i := range a.Metadata {
@@ -123,7 +133,7 @@ func (a *Answer) Note(name string, value json.Value) {
 func (a *Answer) Emits() []adapter.Action {
 	d := a.delta
 	a.delta = delta{}
-	if len(d.text)+len(d.thought)+len(d.calls) == 0 {
+	if len(d.text)+len(d.thought)+len(d.calls)+len(d.media) == 0 {
 		return nil
 	}
 	return []adapter.Action{adapter.Emit(d.json())}
@@ -143,6 +153,7 @@ func (a *Answer) Done() (adapter.Reply, error) {
 type delta struct {
 	text, thought []byte
 	calls         []deltaCall
+	media         []Media
 }
 
 type deltaCall struct {
@@ -175,8 +186,26 @@ func (d *delta) json() []byte {
 		}
 		w.End(']')
 	}
+	if len(d.media) > 0 {
+		w.Key("data")
+		w.Begin('{')
+		writeMedia(&w, d.media)
+		w.End('}')
+	}
 	w.End('}')
 	return w.Bytes()
+}
+
+func writeMedia(w *json.Writer, media []Media) {
+	w.Key("parts")
+	w.Begin('[')
+	for _, m := range media {
+		w.Begin('{')
+		textField(w, "media_type", m.Type)
+		textField(w, "data", m.Data)
+		w.End('}')
+	}
+	w.End(']')
 }
 
 // Encode writes what has come. What was not handed on is forgotten.
@@ -221,6 +250,12 @@ func (a *Answer) Encode(e *adapter.Encoder) {
 		a.Usage.encode(e)
 		e.Close(mark)
 	}
+	for _, m := range a.Media {
+		mark := e.Open(11)
+		e.Text(1, m.Type)
+		e.Text(2, m.Data)
+		e.Close(mark)
+	}
 }
 
 // DecodeAnswer reads what Encode wrote. The texts point into doc.
@@ -262,6 +297,10 @@ func DecodeAnswer(doc []byte) (a Answer, err error) {
 			a.Metadata = append(a.Metadata, f)
 		case 10:
 			a.Usage, d.Err = decodeUsage(d.Value)
+		case 11:
+			var m Media
+			d.Err = fields(d.Value, func(tag uint16, v []byte) { *[]*string{&m.Type, &m.Data}[tag-1] = string(v) }, 2)
+			a.Media = append(a.Media, m)
 		}
 	}
 	return a, d.Err

@@ -54,6 +54,9 @@ func (a *Answer) Chat() []byte {
 			}
 			w.End(']')
 		}
+		if len(a.Media) > 0 {
+			writeMedia(w, a.Media)
+		}
 		w.End('}')
 		w.Key("finish_reason")
 		w.String(a.Finish)
