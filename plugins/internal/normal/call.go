@@ -109,6 +109,37 @@ func (c *Call) Model() (string, error) {
 	return model, nil
 }
 
+// ModelOr returns the model that is asked for, as Model does, or otherwise where the provider has one of its own accord.
+func (c *Call) ModelOr(otherwise string) string {
+	if model, err := c.Model(); err == nil {
+		return model
+	}
+	return otherwise
+}
+
+// Extend adds the fields of a setting, such as extra_body, to a request's body: what the provider has and the normal form has
+// not. A field that the request itself has is refused, because one of both would be lost.
+func Extend(body []byte, setting string, extra json.Value) ([]byte, error) {
+	if extra.Empty() {
+		return body, nil
+	}
+	var w json.Writer
+	w.Begin('{')
+	for name, v := range json.Value(body).Fields() {
+		w.Key(name)
+		w.Raw(v)
+	}
+	for name, v := range extra.Fields() {
+		if json.Value(body).Get(name) != nil {
+			return nil, BadSetting(setting+"."+name, "is what the request itself says")
+		}
+		w.Key(name)
+		w.Raw(v)
+	}
+	w.End('}')
+	return w.Bytes(), nil
+}
+
 // Settings are a contract's adapter.settings. Every setting is read once with the method of its type; Err then says whether
 // there were others, or one of another type.
 type Settings struct {

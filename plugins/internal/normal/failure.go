@@ -62,10 +62,11 @@ func Classify(status int, said, code string) error {
 		"input is too long", "exceeds the maximum number of tokens", "context length"):
 		f.Reason, f.Retryable = adapter.ContextTooLong, true // another service may hold more
 		f.Message = "the conversation is too long for the model" + suffix + ": " + Clip(said)
-	case has("content_filter", "content_policy", "content filter", "content management policy", "responsibleaipolicy", "safety system", "moderation_blocked"):
+	case has("content_filter", "content_policy", "content filter", "content management policy", "responsibleaipolicy", "safety system", "moderation_blocked",
+		"content_moderation"):
 		f.Reason, f.Retryable = adapter.ContentFiltered, false
 		f.Message = "the provider's content filter refused" + suffix + ": " + Clip(said)
-	case has("insufficient_quota", "credit balance", "insufficient balance", "insufficient credits", "out of credit", "billing_hard_limit", "payment required"):
+	case has("insufficient_quota", "quota_exceeded", "credit balance", "insufficient balance", "insufficient credits", "out of credit", "billing_hard_limit", "payment required"):
 		f.Reason, f.Retryable = adapter.OutOfCredit, true
 		f.Message = "the provider's account is out of credit" + suffix
 	case has("model_not_found", "model not found", "no such model", "unknown model", "unknown_model", "invalid model"):
@@ -84,12 +85,17 @@ func Classify(status int, said, code string) error {
 }
 
 // Complaint finds what an error body says, in the forms that servers use: {"error":{"message","code"}}, {"error":"..."},
-// {"message"}, {"detail"}, {"errors":[...]}, or any of them as the first of a list.
+// {"message"}, {"detail"} as a text or any of these again, {"errors":[...]}, or any of them as the first of a list.
 func Complaint(v json.Value) (said, code string) {
 	if v.Kind() == json.Array {
 		v = v.Pointer("/0")
 	}
 	e := v.Get("error")
+	if detail := v.Get("detail"); !e.Exists() && (detail.Kind() == json.Object || detail.Kind() == json.Array) {
+		if said, code = Complaint(detail); said != "" {
+			return said, code
+		}
+	}
 	if e.Kind() == json.String {
 		if said = v.Get("message").Text(); said == "" {
 			said = v.Get("error_description").Text()
@@ -104,7 +110,7 @@ func Complaint(v json.Value) (said, code string) {
 	}
 	said = e.Get("message").Text()
 	if said == "" {
-		said = firstText(v.Get("detail"), v.Get("err_msg"), v.Get("Message"), v.Get("error_message"), v.Pointer("/errors/0"), v.Pointer("/errors/0/message"))
+		said = firstText(v.Get("msg"), v.Get("detail"), v.Get("err_msg"), v.Get("Message"), v.Get("error_message"), v.Pointer("/errors/0"), v.Pointer("/errors/0/message"))
 	}
 	if code = firstText(e.Get("code"), e.Get("status"), e.Get("type"), v.Get("err_code"), v.Get("__type")); code == "" {
 		code = v.Get("name").Text()
