@@ -63,8 +63,8 @@
 //	D trace id                    seq
 //	F            time seq         every trace
 //	A tenant     time seq         ... of a tenant
-//	S service    time seq         ... answered by or tried with a service
-//	U status     time seq         ... with a status
+//	S service    time seq         ... without a tenant, answered by or tried with a service
+//	U status     time seq         ... without a tenant, with a status
 //	B tenant service time seq
 //	C tenant status  time seq
 //	Q request id     time seq
@@ -72,6 +72,7 @@
 //	X            time seq         in which a guarantee was broken
 //
 // Indexes are ordered by the time the request arrived, not by sequence: a request may take a minute and be numbered
-// after later ones, and a range of times must be exact. For the same reason days overlap, and a listing joins them. A trace without tenant has no A, B, C rows, because a filter
-// without tenant means every tenant. A filter that no index holds alone is the intersection of several.
+// after later ones, and a range of times must be exact. For the same reason days overlap, and a listing joins them. A
+// trace with a tenant has no S and U rows: a filter without tenant means every tenant, and joins their B or C. A filter
+// that no index holds alone is the intersection of several.
 package store

@@ -85,15 +85,17 @@ func eachIndexKey(buf []byte, r *trace.Record, f func(key []byte) error) ([]byte
 		err = f(buf[from:len(buf):len(buf)])
 	}
 	add(kindTime)
-	add(kindStatus, r.Status)
 	if r.Tenant != "" {
 		add(kindTenant, r.Tenant)
 		add(kindTenantStatus, r.Tenant, r.Status)
+	} else {
+		add(kindStatus, r.Status)
 	}
 	for _, service := range r.Services {
-		add(kindOfService, service)
 		if r.Tenant != "" {
 			add(kindTenantService, r.Tenant, service)
+		} else {
+			add(kindOfService, service)
 		}
 	}
 	if r.RequestID != "" {
@@ -108,11 +110,22 @@ func eachIndexKey(buf []byte, r *trace.Record, f func(key []byte) error) ([]byte
 	return buf, err
 }
 
-// indexesFor returns the prefixes of the indexes whose intersection holds what f's names select. What f says of duration
-// and cost stands beside the place of a trace.
-func indexesFor(f *trace.Filter) [][]byte {
-	var in [][]byte
-	add := func(kind byte, names ...string) { in = append(in, indexPrefix(kind, names...)) }
+// A wanted is an index that a listing goes down. Of every tenant: those of all tenants that there are, joined, and with
+// them that of the traces without one.
+type wanted struct {
+	prefix      []byte // of the traces that are sought, or of those of them without a tenant
+	everyTenant byte   // the kind of index that tenants have, 0: prefix alone is what is sought
+	name        string // what follows the tenant in it
+}
+
+// of returns the prefix of a tenant's index.
+func (w wanted) of(tenant string) []byte { return indexPrefix(w.everyTenant, tenant, w.name) }
+
+// indexesFor returns the indexes whose intersection holds what f's names select. What f says of duration and cost stands
+// beside the place of a trace.
+func indexesFor(f *trace.Filter) []wanted {
+	var in []wanted
+	add := func(kind byte, names ...string) { in = append(in, wanted{prefix: indexPrefix(kind, names...)}) }
 	switch {
 	case f.Tenant != "":
 		if f.Service != "" {
@@ -126,10 +139,10 @@ func indexesFor(f *trace.Filter) [][]byte {
 		}
 	default:
 		if f.Service != "" {
-			add(kindOfService, f.Service)
+			in = append(in, wanted{indexPrefix(kindOfService, f.Service), kindTenantService, f.Service})
 		}
 		if f.Status != "" {
-			add(kindStatus, f.Status)
+			in = append(in, wanted{indexPrefix(kindStatus, f.Status), kindTenantStatus, f.Status})
 		}
 	}
 	if f.RequestID != "" {

@@ -143,7 +143,7 @@ type listing struct {
 type cursor struct {
 	d     *day
 	txn   *badger.Txn
-	walks []*walk
+	walks []descent
 	at    [positionSize]byte
 }
 
@@ -196,8 +196,8 @@ func (l *listing) begin(d *day) error {
 		return err
 	}
 	c := &cursor{d: d, txn: d.db.NewTransaction(false)}
-	for _, prefix := range indexesFor(l.f) {
-		c.walks = append(c.walks, newWalk(c.txn, prefix))
+	for _, w := range indexesFor(l.f) {
+		c.walks = append(c.walks, descend(c.txn, w))
 	}
 	l.begun = append(l.begun, c)
 	if !c.seek(l, l.from) {
@@ -216,7 +216,7 @@ func (c *cursor) seek(l *listing, at [positionSize]byte) (ok bool) {
 func (l *listing) leave(c *cursor) {
 	l.begun = slices.DeleteFunc(l.begun, func(o *cursor) bool { return o == c })
 	for _, w := range c.walks {
-		w.it.Close() // before the transaction ends, or Badger panics
+		w.close() // before the transaction ends, or Badger panics
 	}
 	c.txn.Discard()
 	l.t.release(c.d)
@@ -226,64 +226,6 @@ func (l *listing) end() {
 	for len(l.begun) > 0 {
 		l.leave(l.begun[0])
 	}
-}
-
-// meet returns the newest position, not newer than at, that every walk holds. Each walk leaps to where the slowest
-// stands, so two indexes cost about what the shorter one holds; it gives up when ctx ends.
-func meet(ctx context.Context, walks []*walk, at [positionSize]byte) ([positionSize]byte, bool) {
-	for agreed := 0; agreed < len(walks); {
-		if agreed = 0; ctx.Err() != nil {
-			return at, false
-		}
-		for _, w := range walks {
-			p, ok := w.seek(at)
-			if !ok {
-				return at, false
-			}
-			if p == at {
-				agreed++
-			}
-			at = p
-		}
-	}
-	return at, true
-}
-
-// walk goes down one index, newest first.
-type walk struct {
-	it  *badger.Iterator
-	key []byte // prefix, with room for a position
-}
-
-func newWalk(txn *badger.Txn, prefix []byte) *walk {
-	return &walk{it: txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: prefix}), key: prefix}
-}
-
-// seek returns the newest position that is not newer than at. It must not be called with a newer one than before.
-func (w *walk) seek(at [positionSize]byte) (p [positionSize]byte, ok bool) {
-	// The next row is where it is looked for most often, and a step costs less than a seek.
-	if w.it.Valid() {
-		if p, ok := w.here(); ok && bytes.Compare(p[:], at[:]) <= 0 {
-			return p, true
-		}
-		w.it.Next()
-		if p, ok := w.here(); ok && bytes.Compare(p[:], at[:]) <= 0 {
-			return p, true
-		}
-	}
-	w.it.Seek(append(w.key[:len(w.key):len(w.key)], at[:]...))
-	return w.here()
-}
-
-func (w *walk) here() (p [positionSize]byte, ok bool) {
-	if !w.it.Valid() {
-		return p, false
-	}
-	key := w.it.Item().Key()
-	if len(key) != len(w.key)+positionSize {
-		return p, false
-	}
-	return position(key), true
 }
 
 // newest returns the newest position that f allows; false if it allows none.
