@@ -11,6 +11,6 @@ import (
 )
 
 // The host runs a module's initialization and its exports, never main: this is the one place where an init must be.
-func init() { adapter.Serve(openai.Adapter{}, httpjson.Adapter{}) }
+func init() { adapter.Serve(openai.New(openai.OpenAI()), httpjson.Adapter{}) }
 
 func main() {}

@@ -47,8 +47,8 @@ func TestAnswersThatAreErrors(t *testing.T) {
 func TestOddButGoodAnswers(t *testing.T) {
 	for name, row := range map[string]struct{ body, want string }{
 		"refusal":        {`{"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}`, `{"chat":{"message":{"role":"assistant","content":"No."},"finish_reason":"stop"},"metadata":{"refusal":true}}`},
-		"reasoning":      {`{"choices":[{"message":{"content":"4","reasoning_content":"2+2"},"finish_reason":"stop"}]}`, `{"chat":{"message":{"role":"assistant","content":"4"},"finish_reason":"stop"},"metadata":{"reasoning":"2+2"}}`},
-		"parts":          {`{"choices":[{"message":{"content":[{"type":"thinking","thinking":[]},{"type":"text","text":"a"},{"type":"text","text":"b"}]},"finish_reason":null}]}`, `{"chat":{"message":{"role":"assistant","content":"ab"},"finish_reason":""}}`},
+		"reasoning":      {`{"choices":[{"message":{"content":"4","reasoning_content":"2+2"},"finish_reason":"stop"}]}`, `{"chat":{"message":{"role":"assistant","content":"4","thoughts":[{"text":"2+2"}]},"finish_reason":"stop"}}`},
+		"parts":          {`{"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"so"}]},{"type":"text","text":"a"},{"type":"text","text":"b"}]},"finish_reason":null}]}`, `{"chat":{"message":{"role":"assistant","content":"ab","thoughts":[{"text":"so"}]},"finish_reason":""}}`},
 		"object args":    {`{"choices":[{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"function_call"}]}`, `{"chat":{"message":{"role":"assistant","content":"","tool_calls":[{"id":"c","name":"f","arguments":"{\"a\":1}"}]},"finish_reason":"tool_calls"}}`},
 		"usage of nulls": {`{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":null}}`, `{"chat":{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}}`},
 		"error is null":  {`{"error":null,"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}`, `{"chat":{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}}`},
@@ -80,7 +80,7 @@ func TestStreamsThatBreakOffAreNoCleanEnd(t *testing.T) {
 		"lax, but no finish":     {`{"model":"m","stream_done":false}`, []string{first}, "finish_reason"},
 		"error inside":           {`{"model":"m"}`, []string{first, `{"error":{"message":"upstream died"}}`}, "upstream died"},
 		"garbage":                {`{"model":"m"}`, []string{first, `{"choices":[{`}, "not JSON"},
-		"filter in the middle":   {`{"model":"m"}`, []string{first, `{"error":{"message":"x","code":"content_filter"}}`}, "content filter"},
+		"filter in the middle":   {`{"model":"m"}`, []string{first, `{"error":{"message":"filtered","code":"content_filter"}}`}, "filtered"},
 		"error after the finish": {`{"model":"m"}`, []string{first, final, `{"error":"late"}`, "[DONE]"}, "late"},
 	} {
 		_, end := play(t, row.settings, row.frames)
@@ -124,9 +124,9 @@ func TestPiecesOfToolCallsFindTheirCalls(t *testing.T) {
 			t.Errorf("%s: %s %s", name, a.Data, a.Message)
 		}
 	}
-	reply := adapter.Run(openai.Adapter{}, adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Stream: true, Intent: []byte(hello), Contract: []byte(`{"base_url":"https://x","settings":{"model":"m"}}`)}).State,
+	reply := adapter.Run(openai.New(openai.OpenAI()), adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Stream: true, Intent: []byte(hello), Contract: []byte(`{"base_url":"https://x","settings":{"model":"m"}}`)}).State,
 		&adapter.Event{Kind: adapter.KindFrame, Data: []byte(piece(`{"index":0,"id":"a","function":{"name":"f","arguments":""}}`))})
-	if got := string(reply.Actions[0].Data); got != `{"data":{"tool_calls":[{"index":0,"id":"a","name":"f"}]}}` {
+	if got := string(reply.Actions[0].Data); got != `{"tool_calls":[{"index":0,"id":"a","name":"f"}]}` {
 		t.Error(got)
 	}
 }
@@ -181,11 +181,11 @@ func FuzzAnswer(f *testing.F) {
 			return reply
 		}
 		for _, stream := range []bool{false, true} {
-			start := check(adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Stream: stream,
+			start := check(adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Stream: stream,
 				Contract: []byte(`{"base_url":"https://x","settings":{"model":"m"}}`)}))
 			reply := check(respond(start.State, status, body))
 			for range 2 {
-				reply = check(adapter.Run(openai.Adapter{}, reply.State, &adapter.Event{Kind: adapter.KindFrame, Data: frame}))
+				reply = check(adapter.Run(openai.New(openai.OpenAI()), reply.State, &adapter.Event{Kind: adapter.KindFrame, Data: frame}))
 			}
 		}
 	})

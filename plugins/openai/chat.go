@@ -9,110 +9,180 @@ import (
 )
 
 // chat asks for a completion.
-func (s *settings) chat(chat json.Value, stream bool) (adapter.Reply, error) {
-	var w json.Writer
-	w.Begin('{')
-	if err := s.pick(&w, "chat.model", chat.Get("model").Text()); err != nil {
+func (r *request) chat() (adapter.Reply, error) {
+	if err := r.begin(); err != nil {
 		return adapter.Reply{}, err
 	}
-	for name, v := range chat.Fields() {
-		if err := s.parameter(&w, name, v); err != nil {
+	for name, v := range r.Body.Fields() {
+		if err := r.parameter(name, v); err != nil {
 			return adapter.Reply{}, err
 		}
 	}
-	accept, framing := "application/json", ""
-	if stream {
-		accept, framing = "text/event-stream", "sse"
-		w.Key("stream")
-		w.Bool(true)
-		if !s.noUsage {
-			w.Key("stream_options")
-			w.Raw(json.Value(`{"include_usage":true}`))
+	switch {
+	case r.Stream:
+		r.raw(`"stream":true`)
+		if r.set.askUsage {
+			r.raw(`"stream_options":{"include_usage":true}`)
 		}
+	case r.d.SayStream:
+		r.raw(`"stream":false`)
 	}
-	call, err := s.post("/chat/completions", &w, accept)
-	if err != nil {
-		return adapter.Reply{}, err
-	}
-	call.Framing = framing
-	state := state{kind: kindChat, stream: stream, noDone: s.noDone}
-	return adapter.Reply{State: state.bytes(), Actions: []adapter.Action{call}}, nil
+	return r.post(r.d.Paths.Chat, state{kind: "chat", stream: r.Stream, done: r.set.done})
 }
 
-// parameter writes one parameter of a chat. One that says nothing is left out; one that is not known is refused.
-func (s *settings) parameter(w *json.Writer, name string, v json.Value) error {
+// parameter writes one parameter of a chat.
+func (r *request) parameter(name string, v json.Value) error {
+	at := "chat." + name
 	switch name {
 	case "model":
+		return nil
 	case "messages":
-		return messages(w, v)
-	case "temperature", "top_p", "seed": // 0 says something there
-		if v.Exists() {
-			w.Key(name)
-			w.Raw(v)
-		}
+		return r.messages(v)
 	case "max_tokens":
 		if v.Exists() {
-			w.Key(s.maxTokensField)
-			w.Raw(v)
+			r.w.Key(r.set.maxTokens)
+			r.w.Raw(v)
 		}
-	case "stop":
-		if !v.Empty() {
-			w.Key("stop")
-			w.Raw(v)
-		}
+		return nil
 	case "tools":
-		if !v.Empty() {
-			return tools(w, v)
+		if !v.Empty() && r.d.Fields[at] != "" {
+			return r.tools(v)
+		}
+	case "tool_choice":
+		if !v.Empty() && r.d.Fields[at] != "" {
+			return r.toolChoice(v)
 		}
 	case "response_schema":
 		if v.Exists() { // {} is a schema, too
-			s.schema(w, v)
+			return r.schema(v)
 		}
-	default:
-		if !v.Empty() {
-			return adapter.Unsupported("chat."+name, "the API has no such parameter")
+		return nil
+	case "json_object":
+		if v.True() && !r.Body.Get("response_schema").Exists() {
+			return r.jsonObject()
+		}
+		return nil
+	case "reasoning":
+		return r.reasoning(v)
+	}
+	return r.plain(at, v)
+}
+
+func (r *request) schema(schema json.Value) error {
+	if r.set.schema == "" {
+		return r.Cannot("chat.response_schema", "the API takes no schema")
+	}
+	r.w.Key("response_format")
+	r.w.Begin('{')
+	r.raw(`"type":"json_schema"`)
+	r.w.Key(r.set.schema)
+	r.w.Begin('{')
+	r.raw(`"name":"response"`)
+	r.w.Key("schema")
+	r.w.Raw(schema)
+	if r.d.Strict {
+		r.w.Key("strict")
+		r.w.Bool(r.set.strict)
+	}
+	r.w.End('}')
+	r.w.End('}')
+	return nil
+}
+
+// jsonObject asks for an object of whatever form.
+func (r *request) jsonObject() error {
+	switch {
+	case r.d.JSONObject:
+		r.raw(`"response_format":{"type":"json_object"}`)
+		return nil
+	case r.set.schema != "":
+		r.set.strict = false // what is strict names every property
+		return r.schema(json.Value(`{"type":"object"}`))
+	}
+	return r.Cannot("chat.json_object", "the API has no such mode")
+}
+
+// reasoning says how much is to be thought: a word of the dialect's. No tokens at all are the word none.
+func (r *request) reasoning(v json.Value) error {
+	for name, v := range v.Fields() {
+		at, word := "chat.reasoning."+name, v.Text()
+		switch name {
+		case "effort":
+		case "max_tokens":
+			if n, ok := v.Int(); ok && n == 0 {
+				word = "none"
+			}
+		}
+		switch {
+		case word == "" && !v.Exists(), word == "" && name == "effort" && v.Empty():
+		case word == "":
+			if err := r.Cannot(at, "the API has no such parameter"); err != nil {
+				return err
+			}
+		case r.d.Efforts[word] == "":
+			if err := r.Cannot(at, "the API has no such effort; it has "+r.d.effortWords()); err != nil {
+				return err
+			}
+		default:
+			r.raw(r.d.Efforts[word])
 		}
 	}
 	return nil
 }
 
-func (s *settings) schema(w *json.Writer, schema json.Value) {
-	w.Key("response_format")
-	w.Begin('{')
-	w.Key("type")
-	w.String("json_schema")
-	w.Key("json_schema")
-	w.Begin('{')
-	w.Key("name")
-	w.String("response")
-	w.Key("schema")
-	w.Raw(schema)
-	w.Key("strict")
-	w.Bool(!s.lax)
-	w.End('}')
-	w.End('}')
+// effortWords names the words of an effort that the dialect has.
+func (d *Dialect) effortWords() string {
+	var words []string
+	for _, word := range [...]string{"none", "minimal", "low", "medium", "high"} {
+		if d.Efforts[word] != "" {
+			words = append(words, word)
+		}
+	}
+	if words == nil {
+		return "none at all"
+	}
+	return strings.Join(words, ", ")
 }
 
-func tools(w *json.Writer, list json.Value) error {
+func (r *request) toolChoice(v json.Value) error {
+	name := v.Text()
+	switch {
+	case name == "auto" || name == "none" || name == "required":
+		r.w.Key("tool_choice")
+		r.w.Raw(v)
+		return nil
+	case r.d.Tool == "":
+		return r.Cannot("chat.tool_choice", "the API takes auto, none, required, no tool's name")
+	}
+	r.raw(`"tool_choice":` + strings.Replace(r.d.Tool, "NAME", string(json.AppendString(nil, name)), 1))
+	return nil
+}
+
+func (r *request) tools(list json.Value) error {
+	w := &r.w
 	w.Key("tools")
 	w.Begin('[')
 	i := 0
 	for tool := range list.Items() {
 		w.Begin('{')
-		w.Key("type")
-		w.String("function")
+		r.raw(`"type":"function"`)
 		w.Key("function")
 		w.Begin('{')
+		if r.d.WholeTools {
+			tool = whole(tool)
+		}
 		for name, v := range tool.Fields() {
 			switch name {
 			case "name", "description", "parameters":
-				if v.Exists() && (name != "description" || !v.Empty()) {
+				if v.Exists() && (name != "description" || !v.Empty() || r.d.WholeTools) {
 					w.Key(name)
 					w.Raw(v)
 				}
 			default:
 				if !v.Empty() {
-					return adapter.Unsupported("chat.tools["+strconv.Itoa(i)+"]."+name, "the API has no such field")
+					if err := r.Cannot("chat.tools["+strconv.Itoa(i)+"]."+name, "the API has no such field"); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -124,190 +194,22 @@ func tools(w *json.Writer, list json.Value) error {
 	return nil
 }
 
-func messages(w *json.Writer, list json.Value) error {
-	w.Key("messages")
-	w.Begin('[')
-	i := 0
-	for m := range list.Items() {
-		if err := message(w, "chat.messages["+strconv.Itoa(i)+"]", m); err != nil {
-			return err
-		}
-		i++
-	}
-	w.End(']')
-	return nil
-}
-
-func message(w *json.Writer, at string, m json.Value) error {
-	var role, content, parts, calls, answers json.Value
-	for name, v := range m.Fields() {
-		switch name {
-		case "role":
-			role = v
-		case "content":
-			content = v
-		case "parts":
-			parts = v
-		case "tool_calls":
-			calls = v
-		case "tool_call_id":
-			answers = v
-		default:
-			if !v.Empty() {
-				return adapter.Unsupported(at+"."+name, "the API has no such field")
-			}
-		}
-	}
-	kind := role.Text()
+// whole gives a tool what it leaves out.
+func whole(tool json.Value) json.Value {
+	var w json.Writer
 	w.Begin('{')
-	w.Key("role")
-	w.Raw(role)
-	if err := contents(w, at, kind, content, parts, !calls.Empty()); err != nil {
-		return err
+	for name, v := range tool.Fields() {
+		if v.Exists() {
+			w.Key(name)
+			w.Raw(v)
+		}
 	}
-	switch {
-	case !calls.Empty() && kind != "assistant":
-		return adapter.Unsupported(at+".tool_calls", "only an assistant calls tools")
-	case !calls.Empty():
-		toolCalls(w, calls)
-	}
-	switch {
-	case kind == "tool" && answers.Empty():
-		return adapter.Unsupported(at+".tool_call_id", "a tool's message must name the call it answers")
-	case kind == "tool":
-		w.Key("tool_call_id")
-		w.Raw(answers)
-	case !answers.Empty():
-		return adapter.Unsupported(at+".tool_call_id", "only a tool's message answers a call")
+	for _, missing := range [...]struct{ name, value string }{{"description", `""`}, {"parameters", `{"type":"object","properties":{}}`}} {
+		if !tool.Get(missing.name).Exists() {
+			w.Key(missing.name)
+			w.Raw(json.Value(missing.value))
+		}
 	}
 	w.End('}')
-	return nil
-}
-
-// contents writes a message's text and parts.
-func contents(w *json.Writer, at, role string, content, parts json.Value, called bool) error {
-	if parts.Empty() {
-		if content.Empty() && called {
-			return nil // an assistant that called tools need not have said anything
-		}
-		w.Key("content")
-		if content == nil {
-			content = json.Value(`""`)
-		}
-		w.Raw(content)
-		return nil
-	}
-	w.Key("content")
-	w.Begin('[')
-	if !content.Empty() {
-		textPart(w, content)
-	}
-	i := 0
-	for p := range parts.Items() {
-		if err := part(w, at+".parts["+strconv.Itoa(i)+"]", role, p); err != nil {
-			return err
-		}
-		i++
-	}
-	w.End(']')
-	return nil
-}
-
-func textPart(w *json.Writer, text json.Value) {
-	w.Begin('{')
-	w.Key("type")
-	w.String("text")
-	w.Key("text")
-	w.Raw(text)
-	w.End('}')
-}
-
-func part(w *json.Writer, at, role string, p json.Value) error {
-	var media string
-	var url, data, text json.Value
-	for name, v := range p.Fields() {
-		switch name {
-		case "media_type":
-			media = v.Text()
-		case "url":
-			url = v
-		case "data":
-			data = v
-		case "text":
-			text = v
-		default:
-			if !v.Empty() {
-				return adapter.Unsupported(at+"."+name, "the API has no such field")
-			}
-		}
-	}
-	if text.Exists() {
-		textPart(w, text)
-		return nil
-	}
-	if role != "user" {
-		return adapter.Unsupported(at, "only a user's message may hold other parts than text")
-	}
-	if url == nil && data == nil {
-		return adapter.Unsupported(at, "it has neither url nor data nor text")
-	}
-	switch {
-	case strings.HasPrefix(media, "image/") || media == "" && url != nil:
-		if url == nil {
-			url = dataURL(media, data)
-		}
-		object(w, "image_url", "url", url)
-	case data != nil && (media == "audio/wav" || media == "audio/x-wav" || media == "audio/wave"):
-		object(w, "input_audio", "data", data, "format", json.Value(`"wav"`))
-	case data != nil && (media == "audio/mpeg" || media == "audio/mp3"):
-		object(w, "input_audio", "data", data, "format", json.Value(`"mp3"`))
-	case data != nil && media == "application/pdf":
-		object(w, "file", "filename", json.Value(`"file.pdf"`), "file_data", dataURL(media, data))
-	case url != nil:
-		return adapter.Unsupported(at+".url", "the API takes only images by URL, this is "+strconv.Quote(media))
-	default:
-		return adapter.Unsupported(at+".media_type", "the API takes images, WAV and MP3 audio and PDF files, not "+strconv.Quote(media))
-	}
-	return nil
-}
-
-// dataURL puts a part's data, which is base64 in JSON as it is in the URL, into a URL.
-func dataURL(media string, data json.Value) json.Value {
-	return json.AppendString(nil, "data:"+media+";base64,"+data.Text())
-}
-
-// object writes {"type": kind, kind: {fields}}.
-func object(w *json.Writer, kind string, fields ...any) {
-	w.Begin('{')
-	w.Key("type")
-	w.String(kind)
-	w.Key(kind)
-	w.Begin('{')
-	for i := 0; i < len(fields); i += 2 {
-		w.Key(fields[i].(string))
-		w.Raw(fields[i+1].(json.Value))
-	}
-	w.End('}')
-	w.End('}')
-}
-
-func toolCalls(w *json.Writer, calls json.Value) {
-	w.Key("tool_calls")
-	w.Begin('[')
-	for c := range calls.Items() {
-		w.Begin('{')
-		w.Key("id")
-		w.String(c.Get("id").Text())
-		w.Key("type")
-		w.String("function")
-		w.Key("function")
-		w.Begin('{')
-		w.Key("name")
-		w.String(c.Get("name").Text())
-		w.Key("arguments")
-		w.String(c.Get("arguments").Text())
-		w.End('}')
-		w.End('}')
-	}
-	w.End(']')
+	return w.Bytes()
 }

@@ -157,7 +157,7 @@ type completion struct {
 
 func begin(t *testing.T, intent string, stream bool) adapter.Reply {
 	t.Helper()
-	reply := adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Stream: stream, Intent: []byte(intent),
+	reply := adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Stream: stream, Intent: []byte(intent),
 		Contract: []byte(`{"service_id":"s","base_url":"https://api.example.com","endpoints":[],"settings":{"model":"m"}}`)})
 	if len(reply.Actions) != 1 || reply.Actions[0].Kind != adapter.ActionHTTP {
 		t.Fatalf("start: %+v", reply)
@@ -168,7 +168,7 @@ func begin(t *testing.T, intent string, stream bool) adapter.Reply {
 const hello = `{"type":"chat","chat":{"messages":[{"role":"user","content":"Hi"}]}}`
 
 func respond(state []byte, status int, body []byte) adapter.Reply {
-	return adapter.Run(openai.Adapter{}, state, &adapter.Event{Kind: adapter.KindResponse, Status: status, Body: body})
+	return adapter.Run(openai.New(openai.OpenAI()), state, &adapter.Event{Kind: adapter.KindResponse, Status: status, Body: body})
 }
 
 func readResult(t *testing.T, reply adapter.Reply) result {
@@ -242,7 +242,7 @@ func frames(stream string) (list []string) {
 // play runs a stream; the pieces of text that were emitted are put together.
 func play(t *testing.T, settings string, list []string) (text string, last adapter.Reply) {
 	t.Helper()
-	reply := adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Stream: true, Intent: []byte(hello),
+	reply := adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Stream: true, Intent: []byte(hello),
 		Contract: []byte(`{"base_url":"https://x","settings":` + settings + `}`)})
 	if reply.Actions[0].Framing != "sse" {
 		t.Fatalf("start: %+v", reply)
@@ -253,7 +253,7 @@ func play(t *testing.T, settings string, list []string) (text string, last adapt
 		events = append(events, adapter.Event{Kind: adapter.KindFrame, Data: []byte(data)})
 	}
 	for _, ev := range append(events, adapter.Event{Kind: adapter.KindEnd}) {
-		reply = adapter.Run(openai.Adapter{}, reply.State, &ev)
+		reply = adapter.Run(openai.New(openai.OpenAI()), reply.State, &ev)
 		for _, a := range reply.Actions {
 			switch a.Kind {
 			case adapter.ActionDone, adapter.ActionFail:

@@ -216,7 +216,7 @@ func plainMessage(m object) object {
 // ask starts an execution and returns its only action.
 func ask(settings, intent string, stream bool) adapter.Action {
 	contract := `{"service_id":"s","base_url":"https://api.example.com","endpoints":[],"settings":` + settings + `}`
-	return adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Contract: []byte(contract), Stream: stream}).Actions[0]
+	return adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Contract: []byte(contract), Stream: stream}).Actions[0]
 }
 
 func Example() {
@@ -262,7 +262,7 @@ func TestWhereTheServerIs(t *testing.T) {
 		"https://x.example.com/vector":             "https://x.example.com/vector/v1",
 		"https://x.example.com/compatible-mode/v1": "https://x.example.com/compatible-mode/v1",
 	} {
-		reply := adapter.Run(openai.Adapter{}, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(hello),
+		reply := adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(hello),
 			Contract: []byte(`{"base_url":"` + base + `","settings":{"model":"m"}}`)})
 		if got := reply.Actions[0].URL; got != want+"/chat/completions" {
 			t.Errorf("%s: %s", base, got)
@@ -279,10 +279,10 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 		"unknown setting":   {`{"modell":"m"}`, hello, "adapter.settings.modell is not known"},
 		"setting's type":    {`{"model":3}`, hello, "adapter.settings.model has the wrong type"},
 		"clash":             {`{"model":"m","extra_body":{"model":"n"}}`, hello, "extra_body.model is what the request itself says"},
-		"other intent":      {`{"model":"m"}`, `{"type":"search","search":{"query":"q"}}`, "intent.search: this adapter does chat and embedding"},
-		"no intent":         {`{"model":"m"}`, `{"type":"chat"}`, "neither chat nor embedding"},
+		"other intent":      {`{"model":"m"}`, `{"type":"search","search":{"query":"q"}}`, "intent.search: this adapter does chat, embedding"},
+		"no intent":         {`{"model":"m"}`, `{"type":"chat"}`, "intent: it has no body"},
 		"later parameter":   {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x"}],"top_k":5}}`, "chat.top_k: "},
-		"later field":       {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","name":"n"}]}}`, "chat.messages[0].name: "},
+		"later field":       {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","mood":"n"}]}}`, "chat.messages[0].mood: "},
 		"later tool field":  {`{"model":"m"}`, `{"chat":{"messages":[],"tools":[{"name":"f","strict":true}]}}`, "chat.tools[0].strict: "},
 		"video":             {`{"model":"m"}`, user(`{"media_type":"video/mp4","data":"AA=="}`), "chat.messages[1].parts[0].media_type: "},
 		"audio by URL":      {`{"model":"m"}`, user(`{"media_type":"audio/wav","url":"https://x"}`), "chat.messages[1].parts[0].url: "},

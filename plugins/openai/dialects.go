@@ -1,0 +1,127 @@
+package openai
+
+// namedTool is how tool_choice names a tool where nothing else is said.
+const namedTool = `{"type":"function","function":{"name":NAME}}`
+
+// OpenAI is OpenAI's own API, and that of any server that follows it.
+func OpenAI() Dialect {
+	return Dialect{
+		Name: "openai", Description: "OpenAI, and servers that speak its API",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.parallel_tool_calls", "chat.messages.name", "embedding.dimensions"),
+		Efforts: efforts("reasoning_effort", "none", "minimal", "low", "medium", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true, JSONObject: true, Tool: namedTool,
+		Audio: asObject, PDF: asObject, AskUsage: true, Done: true,
+	}
+}
+
+// AzureOpenAI is OpenAI's models at Microsoft, where each stands behind a deployment. The models of others that Azure AI Foundry
+// serves are found by path_prefix "models".
+func AzureOpenAI() Dialect {
+	d := OpenAI()
+	d.Name, d.Description = "azure-openai", "OpenAI's models, deployed at Microsoft Azure"
+	d.Prefix, d.APIVersion = "/openai/deployments/{model}", "2024-10-21"
+	d.Fields["chat.max_tokens"] = "max_completion_tokens"
+	d.Efforts = efforts("reasoning_effort", "low", "medium", "high")
+	d.PDF = ""
+	d.Cost, d.CostUnit = "/usage/cost_in_usd_ticks", 1e-10 // of Grok
+	return d
+}
+
+// Groq sends the usage of a stream in x_groq, unasked.
+func Groq() Dialect {
+	return Dialect{
+		Name: "groq", Description: "Groq: open models, fast",
+		Prefix: "/openai/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens=max_completion_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.parallel_tool_calls", "chat.messages.name"),
+		Efforts: efforts("reasoning_effort", "none", "low", "medium", "high"),
+		// Strict schemas are for a few of its models only.
+		Schema: "json_schema", Strict: true, JSONObject: true, Tool: namedTool,
+		Thoughts: "reasoning", Done: true,
+	}
+}
+
+// Mistral has thoughts as parts of the content.
+func Mistral() Dialect {
+	return Dialect{
+		Name: "mistral", Description: "Mistral",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens", "chat.stop", "chat.seed=random_seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.parallel_tool_calls", "embedding.dimensions=output_dimension"),
+		Efforts: efforts("reasoning_effort", "none", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true, JSONObject: true, Tool: namedTool, WholeTools: true,
+		Audio: asString, PDF: asString, Thoughts: "content", Done: true,
+	}
+}
+
+// Together is asked for no thoughts by a field of its own.
+func Together() Dialect {
+	d := Dialect{
+		Name: "together", Description: "Together: open models",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.messages.name"),
+		Efforts: efforts("reasoning_effort", "low", "medium", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true, JSONObject: true,
+		Tool:     `{"index":0,"id":"","type":"function","function":{"name":NAME,"arguments":""}}`,
+		TextOnly: true, Done: true,
+	}
+	d.Efforts["none"] = `"reasoning":{"enabled":false}`
+	return d
+}
+
+// Perplexity answers from the web; what it read goes into the result's metadata.
+func Perplexity() Dialect {
+	return Dialect{
+		Name: "perplexity", Description: "Perplexity: answers from the web",
+		Paths: Paths{Chat: "/chat/completions", Embedding: "/v1/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens", "chat.stop", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.parallel_tool_calls", "embedding.dimensions"),
+		Efforts: efforts("reasoning_effort", "minimal", "low", "medium", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true,
+		WholeTools: true, WholeMessages: true, PDF: asURL,
+		Cost: "/usage/cost/total_cost", CostUnit: 1, Notes: []string{"citations", "search_results"},
+	}
+}
+
+// XAI counts tokens of reasoning beside those of the answer.
+func XAI() Dialect {
+	return Dialect{
+		Name: "xai", Description: "xAI: Grok",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.parallel_tool_calls", "chat.messages.name"),
+		Efforts: efforts("reasoning_effort", "low", "medium", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true, JSONObject: true, Tool: namedTool,
+		Thoughts: "reasoning_content", AskUsage: true, Done: true,
+		Cost: "/usage/cost_in_usd_ticks", CostUnit: 1e-10,
+	}
+}
+
+// LMStudio runs models on the user's machine.
+func LMStudio() Dialect {
+	return Dialect{
+		Name: "lmstudio", Description: "LM Studio: models on one's own machine",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice"),
+		Efforts: efforts("reasoning_effort", "low", "medium", "high"),
+		Schema:  "json_schema", Strict: true, SetStrict: true,
+		AskUsage: true, Done: true,
+	}
+}
+
+// HuggingFace is Text Generation Inference, and the router of Hugging Face before other providers, which wants schema_field
+// "json_schema".
+func HuggingFace() Dialect {
+	return Dialect{
+		Name: "huggingface", Description: "Hugging Face: Text Generation Inference, and its router",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
+			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.messages.name"),
+		Schema: "value", Tool: namedTool,
+		AskUsage: true, Done: true,
+	}
+}
