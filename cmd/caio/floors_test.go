@@ -81,8 +81,9 @@ func TestFloorsHold(t *testing.T) {
 
 func TestGuestsStandOnTheirSDKAlone(t *testing.T) {
 	for dir, may := range map[string]string{
-		"../../sdk/adapter": module + "/sdk/adapter",
-		"../../plugins":     module + "/plugins " + module + "/sdk/adapter",
+		"../../sdk/adapter":     module + "/sdk/adapter",
+		"../../sdk/adaptertest": module + "/sdk/adaptertest " + module + "/sdk/adapter",
+		"../../plugins":         module + "/plugins " + module + "/sdk/adapter",
 	} {
 		for _, p := range list(t, dir, "./...") {
 			for _, imported := range p.imports {

@@ -7,9 +7,8 @@
 package conformance
 
 import (
-	"encoding/json"
-
 	"github.com/smarthausgroup/caio/sdk/adapter"
+	"github.com/smarthausgroup/caio/sdk/adaptertest"
 )
 
 // A Provider is one that is tried.
@@ -20,6 +19,9 @@ type Provider struct {
 	// Evidence is what its requests are held against, for the table: "official specification", "specification derived from ...",
 	// "third-party specification", or "recordings only". It says "conformant" of nobody.
 	Evidence string
+	// Spec is the directory of the corpus whose openapi.yaml holds its requests, where that is another's. Empty: its own, if there
+	// is one.
+	Spec string
 	// BaseURL replaces the contract's where the specification wants another. Empty: the contract's.
 	BaseURL string
 	// Settings are put over the contract's for one exchange, such as a model that stands in its URL. nil: none.
@@ -35,37 +37,13 @@ type Provider struct {
 	Poll func(x *Exchange, i int) *Response
 }
 
-// An Exchange is a recorded call; see the README of the corpus.
-type Exchange struct {
-	ID        string    `json:"id"`
-	Provider  string    `json:"provider"`
-	Kind      string    `json:"kind"`
-	Modifiers []string  `json:"modifiers"`
-	Origin    string    `json:"origin"`
-	Request   *Request  `json:"request"`
-	Response  *Response `json:"response"`
-}
-
-// A Request is what was sent.
-type Request struct {
-	Method  string            `json:"method"`
-	URL     string            `json:"url"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-	Text    string            `json:"body_text"`
-	Base64  []byte            `json:"body_base64"`
-	Missing bool              `json:"body_missing"`
-}
-
-// A Response is what came back.
-type Response struct {
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-	Stream  string            `json:"stream"` // SSE or NDJSON
-	Text    string            `json:"body_text"`
-	Base64  []byte            `json:"body_base64"` // audio, or an AWS event stream
-}
+// What is recorded; see adaptertest.
+type (
+	Exchange = adaptertest.Exchange
+	Request  = adaptertest.Request
+	Response = adaptertest.Response
+	Call     = adaptertest.Call
+)
 
 // Want is what a response says. Whatever is nil or empty must be so in the result, too, except where it says otherwise.
 type Want struct {
@@ -88,9 +66,6 @@ type Want struct {
 	// Other is called with the whole Result for what has no field here. nil: nothing.
 	Other func(result map[string]any) error
 }
-
-// A Call is a tool call.
-type Call struct{ ID, Name, Arguments string }
 
 // Usage is what was consumed.
 type Usage struct{ Input, Output, Cached, Reasoning int64 }
