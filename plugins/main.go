@@ -11,6 +11,19 @@ import (
 )
 
 // The host runs a module's initialization and its exports, never main: this is the one place where an init must be.
-func init() { adapter.Serve(openai.New(openai.OpenAI()), httpjson.Adapter{}) }
+func init() {
+	adapter.Serve(
+		openai.New(openai.AzureOpenAI()),
+		openai.New(openai.Groq()),
+		httpjson.Adapter{},
+		openai.New(openai.HuggingFace()),
+		openai.New(openai.LMStudio()),
+		openai.New(openai.Mistral()),
+		openai.New(openai.OpenAI()),
+		openai.New(openai.Perplexity()),
+		openai.New(openai.Together()),
+		openai.New(openai.XAI()),
+	)
+}
 
 func main() {}

@@ -13,7 +13,13 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	if s.stream {
 		return adapter.Reply{State: before}, nil
 	}
+	if s.kind == "speech" && d.Speech.Audio == "" {
+		return s.spoken(ev)
+	}
 	body, err := json.Parse(ev.Body)
+	if err != nil && s.kind == "transcription" && len(ev.Body) > 0 {
+		body, err = json.AppendString(nil, string(ev.Body)), nil // it may be asked for as text
+	}
 	if err != nil {
 		return adapter.Reply{}, normal.Nonsense("is " + err.Error())
 	}
@@ -21,14 +27,26 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 		return adapter.Reply{}, normal.ErrorInside(body)
 	}
 	s.head(d, body)
-	if s.kind == "embedding" {
-		return s.vectors(body)
+	switch s.kind {
+	case "embedding":
+		return s.vectors(d, body)
+	case "rerank":
+		return s.ranked(body)
+	case "search":
+		return s.found(body)
+	case "speech":
+		return s.spokenJSON(d, body)
+	case "transcription":
+		return s.written(body)
+	case "image":
+		return s.drawn(body)
 	}
 	choice := body.Pointer("/choices/0")
 	if choice.Kind() != json.Object {
 		return adapter.Reply{}, normal.Nonsense("has no choices")
 	}
 	s.take(choice.Get("message"))
+	s.Say(choice.Get("text").Text()) // of code
 	return s.finished(choice.Get("finish_reason"))
 }
 
@@ -58,7 +76,15 @@ func (s *state) finished(reason json.Value) (adapter.Reply, error) {
 	if s.Finish = finish(reason.Text()); s.Finish == "error" {
 		return adapter.Reply{}, normal.BrokeOff("its finish_reason is error")
 	}
-	return adapter.Do(adapter.Done(s.Chat())), nil
+	return adapter.Do(s.result()), nil
+}
+
+// result ends with what came of a chat, or of code.
+func (s *state) result() adapter.Action {
+	if s.kind == "code" {
+		return adapter.Done(s.Code(string(s.Text)))
+	}
+	return adapter.Done(s.Chat())
 }
 
 // take reads a message, or a piece of one.

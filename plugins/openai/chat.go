@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -18,6 +17,11 @@ func (r *request) chat() (adapter.Reply, error) {
 			return adapter.Reply{}, err
 		}
 	}
+	return r.postStreamed(r.d.Paths.Chat)
+}
+
+// postStreamed ends the body of what comes in pieces, where they are wanted.
+func (r *request) postStreamed(path string) (adapter.Reply, error) {
 	switch {
 	case r.Stream:
 		r.raw(`"stream":true`)
@@ -27,7 +31,7 @@ func (r *request) chat() (adapter.Reply, error) {
 	case r.d.SayStream:
 		r.raw(`"stream":false`)
 	}
-	return r.post(r.d.Paths.Chat, state{kind: "chat", stream: r.Stream, done: r.set.done})
+	return r.post(path, state{stream: r.Stream, done: r.set.done})
 }
 
 // parameter writes one parameter of a chat.
@@ -37,7 +41,7 @@ func (r *request) parameter(name string, v json.Value) error {
 	case "model":
 		return nil
 	case "messages":
-		return r.messages(v)
+		return r.messages()
 	case "max_tokens":
 		if v.Exists() {
 			r.w.Key(r.set.maxTokens)
@@ -46,7 +50,7 @@ func (r *request) parameter(name string, v json.Value) error {
 		return nil
 	case "tools":
 		if !v.Empty() && r.d.Fields[at] != "" {
-			return r.tools(v)
+			return r.tools()
 		}
 	case "tool_choice":
 		if !v.Empty() && r.d.Fields[at] != "" {
@@ -156,60 +160,4 @@ func (r *request) toolChoice(v json.Value) error {
 	}
 	r.raw(`"tool_choice":` + strings.Replace(r.d.Tool, "NAME", string(json.AppendString(nil, name)), 1))
 	return nil
-}
-
-func (r *request) tools(list json.Value) error {
-	w := &r.w
-	w.Key("tools")
-	w.Begin('[')
-	i := 0
-	for tool := range list.Items() {
-		w.Begin('{')
-		r.raw(`"type":"function"`)
-		w.Key("function")
-		w.Begin('{')
-		if r.d.WholeTools {
-			tool = whole(tool)
-		}
-		for name, v := range tool.Fields() {
-			switch name {
-			case "name", "description", "parameters":
-				if v.Exists() && (name != "description" || !v.Empty() || r.d.WholeTools) {
-					w.Key(name)
-					w.Raw(v)
-				}
-			default:
-				if !v.Empty() {
-					if err := r.Cannot("chat.tools["+strconv.Itoa(i)+"]."+name, "the API has no such field"); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		w.End('}')
-		w.End('}')
-		i++
-	}
-	w.End(']')
-	return nil
-}
-
-// whole gives a tool what it leaves out.
-func whole(tool json.Value) json.Value {
-	var w json.Writer
-	w.Begin('{')
-	for name, v := range tool.Fields() {
-		if v.Exists() {
-			w.Key(name)
-			w.Raw(v)
-		}
-	}
-	for _, missing := range [...]struct{ name, value string }{{"description", `""`}, {"parameters", `{"type":"object","properties":{}}`}} {
-		if !tool.Get(missing.name).Exists() {
-			w.Key(missing.name)
-			w.Raw(json.Value(missing.value))
-		}
-	}
-	w.End('}')
-	return w.Bytes()
 }

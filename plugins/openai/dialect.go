@@ -12,6 +12,10 @@ type Dialect struct {
 	// APIVersion is sent as the query api-version.
 	APIVersion string
 	Paths      Paths
+	// nil: the provider does no such work.
+	Speech        *Speech
+	Transcription *Transcription
+	Image         *Image
 	// Fields are the parameters that the provider takes, by their path in the intent, such as "chat.seed", and the names under
 	// which it takes them.
 	Fields map[string]string
@@ -38,6 +42,10 @@ type Dialect struct {
 	// SayStream is whether stream must be said even where it is false, AskUsage whether usage at a stream's end must be asked
 	// for, Done whether a stream ends in "data: [DONE]".
 	SayStream, AskUsage, Done bool
+	// PromptList is whether the prompt of code is a list.
+	PromptList bool
+	// Bytes is whether a vector in base64 is of int8, not float32.
+	Bytes bool
 	// Cost points to what an answer cost, in units of CostUnit US dollars.
 	Cost     string
 	CostUnit float64
@@ -45,8 +53,41 @@ type Dialect struct {
 	Notes []string
 }
 
-// Paths are where a provider does each kind of work.
-type Paths struct{ Chat, Embedding string }
+// Paths are where a provider does the kinds of work of which no more has to be said.
+type Paths struct{ Chat, Embedding, Code, Rerank, Search string }
+
+// Speech is how a provider speaks.
+type Speech struct {
+	Path                string
+	Text, Voice, Format string            // the fields for them; a Format "a.b" is the field b of an object a
+	Formats             map[string]string // what the provider calls a media type
+	Default             string            // the voice, where neither request nor settings name one and the provider has none
+	Modelless           bool              // there is no model to be named
+	Always              string            // members of every request
+	Audio               string            // points to the audio in a JSON answer, in base64; empty: the answer is the audio
+}
+
+// Transcription is how a provider writes down what is said: a form.
+type Transcription struct {
+	Path string
+	URL  string // the field for audio that lies elsewhere
+	// What else stands in the form: where words, speakers, neither of them are asked for. nil for Words and Speakers: they cannot
+	// be.
+	Words, Speakers, Neither []field
+}
+
+// Image is how a provider draws.
+type Image struct {
+	Path, Edit string // Edit where pictures are given
+	// Size is the field for the size; Sides are those for width and height, Ratio the one for the ratio of both, where that is all
+	// the provider takes.
+	Size, Ratio string
+	Sides       [2]string
+	// Given is how a picture to begin with is written; URL in it is where it lies, in quotes. First is the field for the only one
+	// there may be, where it is not a list.
+	Given, First string
+	Formats      map[string]string // what the provider calls a media type, in output_format
+}
 
 // writing is how a part that is neither text nor image is written.
 type writing string
@@ -58,9 +99,16 @@ const (
 )
 
 // kinds returns the kinds of work that the provider does.
-func (p *Paths) kinds() (kinds []string) {
-	for _, k := range [...]struct{ kind, path string }{{"chat", p.Chat}, {"embedding", p.Embedding}} {
-		if k.path != "" {
+func (d *Dialect) kinds() (kinds []string) {
+	for _, k := range [...]struct {
+		kind string
+		does bool
+	}{
+		{"chat", d.Paths.Chat != ""}, {"embedding", d.Paths.Embedding != ""}, {"code", d.Paths.Code != ""},
+		{"rerank", d.Paths.Rerank != ""}, {"search", d.Paths.Search != ""},
+		{"speech", d.Speech != nil}, {"transcription", d.Transcription != nil}, {"image", d.Image != nil},
+	} {
+		if k.does {
 			kinds = append(kinds, k.kind)
 		}
 	}

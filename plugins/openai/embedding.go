@@ -13,7 +13,7 @@ func (r *request) embedding() (adapter.Reply, error) {
 	if err := r.begin(); err != nil {
 		return adapter.Reply{}, err
 	}
-	after := state{kind: "embedding"}
+	var after state
 	for name, v := range r.Body.Fields() {
 		switch name {
 		case "model":
@@ -36,7 +36,7 @@ func (r *request) embedding() (adapter.Reply, error) {
 }
 
 // vectors reads an answer with one vector for each text. The order is that of the index, which need not be that of the list.
-func (s *state) vectors(body json.Value) (adapter.Reply, error) {
+func (s *state) vectors(d *Dialect, body json.Value) (adapter.Reply, error) {
 	list := make([]json.Value, s.inputs)
 	n := uint32(0)
 	for item := range body.Get("data").Items() {
@@ -47,7 +47,7 @@ func (s *state) vectors(body json.Value) (adapter.Reply, error) {
 		if at < 0 || at >= int64(s.inputs) || list[at] != nil {
 			return adapter.Reply{}, normal.Nonsense("has a vector for a text that was not sent, or two for one")
 		}
-		vector, err := normal.Floats(item.Get("embedding"))
+		vector, err := vector(d, item.Get("embedding"))
 		if err != nil {
 			return adapter.Reply{}, err
 		}
@@ -58,4 +58,22 @@ func (s *state) vectors(body json.Value) (adapter.Reply, error) {
 		return adapter.Reply{}, normal.Nonsense("has " + strconv.Itoa(int(n)) + " vectors for " + strconv.Itoa(int(s.inputs)) + " texts")
 	}
 	return adapter.Do(adapter.Done(s.Vectors(list))), nil
+}
+
+// vector reads one: numbers, float32 in base64, or what the dialect has in base64 instead.
+func vector(d *Dialect, v json.Value) (json.Value, error) {
+	if !d.Bytes || v.Kind() != json.String {
+		return normal.Floats(v)
+	}
+	raw, ok := normal.Bytes(v)
+	if !ok {
+		return nil, normal.Nonsense("has a vector that is no base64")
+	}
+	var w json.Writer
+	w.Begin('[')
+	for _, b := range raw {
+		w.Int(int64(int8(b)))
+	}
+	w.End(']')
+	return w.Bytes(), nil
 }

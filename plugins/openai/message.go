@@ -4,98 +4,69 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/smarthausgroup/caio/sdk/adapter"
+	"github.com/smarthausgroup/caio/plugins/internal/normal"
 	"github.com/smarthausgroup/caio/sdk/adapter/json"
 )
 
-func (r *request) messages(list json.Value) error {
+func (r *request) messages() error {
+	messages, err := r.Conversation()
+	if err != nil {
+		return err
+	}
 	r.w.Key("messages")
 	r.w.Begin('[')
-	i := 0
-	for m := range list.Items() {
-		if err := r.message("chat.messages["+strconv.Itoa(i)+"]", m); err != nil {
+	for i := range messages {
+		if err := r.message(&messages[i]); err != nil {
 			return err
 		}
-		i++
 	}
 	r.w.End(']')
 	return nil
 }
 
-// message writes a turn; at is its path in the intent.
-func (r *request) message(at string, m json.Value) error {
-	role := m.Get("role").Text()
-	calls, answers := m.Get("tool_calls"), m.Get("tool_call_id")
-	switch {
-	case !calls.Empty() && role != "assistant":
-		return adapter.Unsupported(at+".tool_calls", "only an assistant calls tools")
-	case role == "tool" && answers.Empty():
-		return adapter.Unsupported(at+".tool_call_id", "a tool's message must name the call it answers")
-	case role != "tool" && !answers.Empty():
-		return adapter.Unsupported(at+".tool_call_id", "only a tool's message answers a call")
-	}
+func (r *request) message(m *normal.Message) error {
 	r.w.Begin('{')
-	r.w.Key("role")
-	r.w.Raw(m.Get("role"))
-	if err := r.contents(at, role, m); err != nil {
+	r.text("role", m.Role)
+	if err := r.contents(m); err != nil {
 		return err
 	}
-	if !calls.Empty() {
-		if err := r.toolCalls(at, calls); err != nil {
+	if err := r.toolCalls(m); err != nil {
+		return err
+	}
+	if m.Answers != "" {
+		r.text("tool_call_id", m.Answers)
+	}
+	switch {
+	case m.Name == "":
+	case r.d.Fields["chat.messages.name"] == "" || m.Role == "tool":
+		if err := r.Cannot(m.At+".name", "the API has no such field"); err != nil {
 			return err
 		}
-	}
-	if role == "tool" {
-		r.w.Key("tool_call_id")
-		r.w.Raw(answers)
-	}
-	for name, v := range m.Fields() {
-		switch name {
-		case "role", "content", "parts", "tool_calls", "tool_call_id", "thoughts":
-			continue
-		}
-		if v.Empty() {
-			continue
-		}
-		if name != "name" || r.d.Fields["chat.messages.name"] == "" || role == "tool" {
-			if err := r.Cannot(at+"."+name, "the API has no such field"); err != nil {
-				return err
-			}
-			continue
-		}
-		r.w.Key(name)
-		r.w.Raw(v)
+	default:
+		r.text("name", m.Name)
 	}
 	r.w.End('}')
 	return nil
 }
 
 // contents writes what a message says, and what was thought before.
-func (r *request) contents(at, role string, m json.Value) error {
-	content, parts := m.Get("content"), m.Get("parts")
-	thoughts, err := r.thoughts(at, m.Get("thoughts"))
+func (r *request) contents(m *normal.Message) error {
+	thoughts, err := r.thoughts(m)
 	if err != nil {
 		return err
 	}
 	inContent := r.set.thoughts == "content" && len(thoughts) > 0
 	if len(thoughts) > 0 && !inContent {
-		r.w.Key(r.set.thoughts)
-		r.w.String(strings.Join(thoughts, "\n"))
+		r.text(r.set.thoughts, strings.Join(thoughts, "\n"))
 	}
-	if r.d.TextOnly && role != "user" {
-		if text, ok := joined(content, parts); ok {
-			content, parts = text, nil
-		}
+	text, parts := m.Text, m.Parts
+	if r.d.TextOnly && m.Role != "user" {
+		text, parts = joined(m)
 	}
-	if parts.Empty() && !inContent {
-		if content.Empty() && !m.Get("tool_calls").Empty() && !r.d.WholeMessages {
-			return nil // an assistant that called tools need not have said anything
+	if len(parts) == 0 && !inContent {
+		if text != "" || len(m.Calls) == 0 || r.d.WholeMessages { // an assistant that called tools need not have said anything
+			r.text("content", text)
 		}
-		if content == nil {
-			content = json.Value(`""`)
-		}
-		r.w.Key("content")
-		r.w.Raw(content)
 		return nil
 	}
 	r.w.Key("content")
@@ -103,36 +74,30 @@ func (r *request) contents(at, role string, m json.Value) error {
 	if inContent {
 		r.thinkingParts(thoughts)
 	}
-	if !content.Empty() {
-		r.textPart(content)
+	if text != "" {
+		r.textPart(text)
 	}
-	i := 0
-	for p := range parts.Items() {
-		if err := r.part(at+".parts["+strconv.Itoa(i)+"]", role, p); err != nil {
+	for i := range parts {
+		if err := r.part(m.Role, &parts[i]); err != nil {
 			return err
 		}
-		i++
 	}
 	r.w.End(']')
 	return nil
 }
 
 // thoughts returns the texts of what was thought. What of a thought is no text the API has no field for.
-func (r *request) thoughts(at string, list json.Value) (texts []string, err error) {
-	i := 0
-	for thought := range list.Items() {
-		for name, v := range thought.Fields() {
-			switch {
-			case v.Empty():
-			case name == "text" && r.set.thoughts != "":
-				texts = append(texts, v.Text())
-			default:
-				if err := r.Cannot(at+".thoughts["+strconv.Itoa(i)+"]."+name, "the API has no field to hand it back in"); err != nil {
-					return nil, err
-				}
+func (r *request) thoughts(m *normal.Message) (texts []string, err error) {
+	for i, t := range m.Thoughts {
+		if t.Text != "" && r.set.thoughts != "" {
+			texts = append(texts, t.Text)
+			t.Text = ""
+		}
+		if t != (normal.Thought{}) {
+			if err := r.Cannot(m.At+".thoughts["+strconv.Itoa(i)+"]", "the API has no field to hand it back in"); err != nil {
+				return nil, err
 			}
 		}
-		i++
 	}
 	return texts, nil
 }
@@ -140,55 +105,93 @@ func (r *request) thoughts(at string, list json.Value) (texts []string, err erro
 func (r *request) thinkingParts(thoughts []string) {
 	for _, text := range thoughts {
 		r.w.Begin('{')
-		r.raw(`"type":"thinking"`)
+		r.text("type", "thinking")
 		r.w.Key("thinking")
 		r.w.Begin('[')
-		r.textPart(json.AppendString(nil, text))
+		r.textPart(text)
 		r.w.End(']')
 		r.w.End('}')
 	}
 }
 
-// joined is a content and parts as one text; false if there is more than text.
-func joined(content, parts json.Value) (json.Value, bool) {
-	if parts.Empty() {
-		return content, true
-	}
-	text := content.Text()
-	for p := range parts.Items() {
-		if !p.Get("text").Exists() {
-			return nil, false
+// joined returns a message's text and parts of text as one text, and what else there is.
+func joined(m *normal.Message) (text string, others []normal.Part) {
+	text = m.Text
+	for _, p := range m.Parts {
+		if p.IsText {
+			text += p.Text
+		} else {
+			others = append(others, p)
 		}
-		text += p.Get("text").Text()
 	}
-	return json.AppendString(nil, text), true
+	return text, others
 }
 
-func (r *request) toolCalls(at string, calls json.Value) error {
-	w := &r.w
-	w.Key("tool_calls")
-	w.Begin('[')
-	i := 0
-	for c := range calls.Items() {
-		if !c.Get("signature").Empty() {
-			if err := r.Cannot(at+".tool_calls["+strconv.Itoa(i)+"].signature", "the API has no field to hand it back in"); err != nil {
+func (r *request) toolCalls(m *normal.Message) error {
+	if len(m.Calls) == 0 {
+		return nil
+	}
+	r.w.Key("tool_calls")
+	r.w.Begin('[')
+	for i, c := range m.Calls {
+		if c.Signature != "" {
+			if err := r.Cannot(m.At+".tool_calls["+strconv.Itoa(i)+"].signature", "the API has no field to hand it back in"); err != nil {
 				return err
 			}
 		}
-		w.Begin('{')
-		w.Key("id")
-		w.String(c.Get("id").Text())
-		r.raw(`"type":"function"`)
-		w.Key("function")
-		w.Begin('{')
-		w.Key("name")
-		w.String(c.Get("name").Text())
-		w.Key("arguments")
-		w.String(c.Get("arguments").Text())
-		w.End('}')
-		w.End('}')
-		i++
+		r.w.Begin('{')
+		r.text("id", c.ID)
+		r.text("type", "function")
+		r.w.Key("function")
+		r.w.Begin('{')
+		r.text("name", c.Name)
+		r.text("arguments", string(c.Arguments))
+		r.w.End('}')
+		r.w.End('}')
 	}
-	w.End(']')
+	r.w.End(']')
+	return nil
+}
+
+// text writes a field of text.
+func (r *request) text(name, value string) {
+	r.w.Key(name)
+	r.w.String(value)
+}
+
+func (r *request) textPart(text string) {
+	r.w.Begin('{')
+	r.text("type", "text")
+	r.text("text", text)
+	r.w.End('}')
+}
+
+func (r *request) tools() error {
+	tools, err := r.Tools()
+	if err != nil {
+		return err
+	}
+	r.w.Key("tools")
+	r.w.Begin('[')
+	for _, t := range tools {
+		r.w.Begin('{')
+		r.text("type", "function")
+		r.w.Key("function")
+		r.w.Begin('{')
+		r.text("name", t.Name)
+		if t.Description != "" || r.d.WholeTools {
+			r.text("description", t.Description)
+		}
+		if t.Parameters == nil && r.d.WholeTools {
+			t.Parameters = json.Value(`{"type":"object","properties":{}}`)
+		}
+		if t.Parameters != nil {
+			r.w.Key("parameters")
+			r.w.Raw(t.Parameters)
+		}
+		r.w.End('}')
+		r.w.End('}')
+	}
+	r.w.End(']')
 	return nil
 }

@@ -81,7 +81,7 @@ func (a Adapter) Step(before []byte, ev *adapter.Event) (adapter.Reply, error) {
 }
 
 func (a Adapter) start(ev *adapter.Event) (adapter.Reply, error) {
-	call, err := normal.Start(ev, a.d.Paths.kinds()...)
+	call, err := normal.Start(ev, a.d.kinds()...)
 	if err != nil {
 		return adapter.Reply{}, err
 	}
@@ -90,8 +90,21 @@ func (a Adapter) start(ev *adapter.Event) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	r := request{Call: call, d: a.d, set: set}
-	if call.Kind == "embedding" {
+	switch call.Kind {
+	case "embedding":
 		return r.embedding()
+	case "code":
+		return r.code()
+	case "rerank":
+		return r.rerank()
+	case "search":
+		return r.search()
+	case "speech":
+		return r.speech()
+	case "transcription":
+		return r.transcription()
+	case "image":
+		return r.image()
 	}
 	return r.chat()
 }

@@ -243,7 +243,7 @@ func TestEveryParameterIsSaid(t *testing.T) {
 		`{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}]},` +
 		`{"role":"tool","content":"","tool_call_id":"c"}],` +
 		`"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"},"strict":true}},"seed":0,"stop":["a","b"],"temperature":0.25,` +
-		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},{"type":"function","function":{"description":"d","name":"g"}}],"top_p":1,` +
+		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},{"type":"function","function":{"name":"g","description":"d"}}],"top_p":1,` +
 		`"stream":true,"stream_options":{"include_usage":true},"reasoning_effort":"low"}`
 	if string(call.Body) != want || call.URL != "https://api.example.com/api/v2/chat/completions" || call.Framing != "sse" {
 		t.Errorf("%s, framing %q\n%s\nwant\n%s", call.URL, call.Framing, call.Body, want)
@@ -279,22 +279,26 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 		"unknown setting":   {`{"modell":"m"}`, hello, "adapter.settings.modell is not known"},
 		"setting's type":    {`{"model":3}`, hello, "adapter.settings.model has the wrong type"},
 		"clash":             {`{"model":"m","extra_body":{"model":"n"}}`, hello, "extra_body.model is what the request itself says"},
-		"other intent":      {`{"model":"m"}`, `{"type":"search","search":{"query":"q"}}`, "intent.search: this adapter does chat, embedding"},
+		"other intent":      {`{"model":"m"}`, `{"type":"search","search":{"query":"q"}}`, "intent.search: this adapter does chat, embedding, code, speech"},
 		"no intent":         {`{"model":"m"}`, `{"type":"chat"}`, "intent: it has no body"},
 		"later parameter":   {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x"}],"top_k":5}}`, "chat.top_k: "},
 		"later field":       {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","mood":"n"}]}}`, "chat.messages[0].mood: "},
-		"later tool field":  {`{"model":"m"}`, `{"chat":{"messages":[],"tools":[{"name":"f","strict":true}]}}`, "chat.tools[0].strict: "},
+		"later tool field":  {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","strict":true}]}}`, "chat.tools[0].strict: "},
 		"video":             {`{"model":"m"}`, user(`{"media_type":"video/mp4","data":"AA=="}`), "chat.messages[1].parts[0].media_type: "},
 		"audio by URL":      {`{"model":"m"}`, user(`{"media_type":"audio/wav","url":"https://x"}`), "chat.messages[1].parts[0].url: "},
-		"empty part":        {`{"model":"m"}`, user(`{"media_type":"image/png"}`), "chat.messages[1].parts[0]: "},
+		"empty part":        {`{"model":"m"}`, user(`{"media_type":"image/png"}`), "!chat.messages[1].parts[0]: "},
 		"assistant's image": {`{"model":"m"}`, `{"chat":{"messages":[{"role":"assistant","parts":[{"media_type":"image/png","data":"AA=="}]}]}}`, "chat.messages[0].parts[0]: only a user's"},
-		"tool without call": {`{"model":"m"}`, `{"chat":{"messages":[{"role":"tool","content":"x"}]}}`, "chat.messages[0].tool_call_id: "},
-		"user with call":    {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_call_id":"c"}]}}`, "chat.messages[0].tool_call_id: "},
-		"user calls":        {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_calls":[{"id":"c","name":"f","arguments":"{}"}]}]}}`, "chat.messages[0].tool_calls: "},
+		"tool without call": {`{"model":"m"}`, `{"chat":{"messages":[{"role":"tool","content":"x"}]}}`, "!chat.messages[0].tool_call_id: "},
+		"user with call":    {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_call_id":"c"}]}}`, "!chat.messages[0].tool_call_id: "},
+		"user calls":        {`{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x","tool_calls":[{"id":"c","name":"f","arguments":"{}"}]}]}}`, "!chat.messages[0].tool_calls: "},
 		"embedding":         {`{"model":"m"}`, `{"embedding":{"input":["x"],"task":"query"}}`, "embedding.task: "},
 	} {
-		a := ask(row.settings, row.intent, false)
-		if a.Kind != adapter.ActionFail || a.Code != adapter.TransformationFailed || !strings.Contains(a.Message, row.says) || !a.Retryable {
+		a, code := ask(row.settings, row.intent, false), adapter.TransformationFailed
+		says, senseless := strings.CutPrefix(row.says, "!")
+		if senseless { // whoever is asked
+			code = adapter.InvalidRequest
+		}
+		if a.Kind != adapter.ActionFail || a.Code != code || !strings.Contains(a.Message, says) || a.Retryable == senseless {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}

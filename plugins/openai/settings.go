@@ -13,6 +13,7 @@ type settings struct {
 	prefix      string // between base_url and a path
 	query       string // with its question mark
 	deployment  string
+	voice       string
 	maxTokens   string // the field of chat.max_tokens
 	schema      string
 	thoughts    string
@@ -38,10 +39,13 @@ func (d *Dialect) settings(c *normal.Call) (s settings, err error) {
 	s.askUsage = in.Flag("stream_usage", d.AskUsage)
 	s.done = in.Flag("stream_done", d.Done)
 	s.extra = in.Object("extra_body")
+	if d.Speech != nil {
+		s.voice = in.Text("voice", d.Speech.Default)
+	}
 	if d.APIVersion != "" {
 		s.deployment = in.Text("deployment", "")
 		if version := in.Text("api_version", d.APIVersion); version != "" {
-			s.query = "?api-version=" + escape(version)
+			s.query = "?api-version=" + normal.Escape(version)
 		}
 	}
 	s.modelInPath = strings.Contains(s.prefix, "{model}")
@@ -79,21 +83,6 @@ func endsInVersion(base string) bool {
 	return len(segment) >= 2 && segment[0] == 'v' && segment[1] >= '0' && segment[1] <= '9'
 }
 
-// escape writes what is not plain as %XX, so that it can stand in a path or a query.
-func escape(s string) string {
-	const digits = "0123456789ABCDEF"
-	var out []byte
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.', c == '~':
-			out = append(out, c)
-		default:
-			out = append(out, '%', digits[c>>4], digits[c&15])
-		}
-	}
-	return string(out)
-}
-
 // A request is a provider's request as it is written.
 type request struct {
 	*normal.Call
@@ -126,42 +115,29 @@ func (r *request) url(path string) string {
 		if deployment == "" {
 			deployment = r.model
 		}
-		prefix = strings.ReplaceAll(prefix, "{model}", escape(deployment))
+		prefix = strings.ReplaceAll(prefix, "{model}", normal.Escape(deployment))
 	}
 	return r.Base + prefix + path + r.set.query
 }
 
-// close ends the body with extra_body, which may not say again what the request says.
-func (r *request) close() error {
-	for name, v := range r.set.extra.Fields() {
-		r.w.Key(name)
-		r.w.Raw(v)
-	}
-	r.w.End('}')
-	if r.set.extra == nil {
-		return nil
-	}
-	seen := map[string]bool{}
-	for name := range json.Value(r.w.Bytes()).Fields() {
-		if seen[name] {
-			return normal.BadSetting("extra_body."+name, "is what the request itself says")
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
-// post ends the body and asks for it to be posted; after is the state with which the answer is read.
+// post ends the body, adds extra_body and asks for both to be posted; after is the state with which the answer is read.
 func (r *request) post(path string, after state) (adapter.Reply, error) {
-	if err := r.close(); err != nil {
+	r.w.End('}')
+	body, err := normal.Extend(r.w.Bytes(), "extra_body", r.set.extra)
+	if err != nil {
 		return adapter.Reply{}, err
 	}
-	call := normal.Post(r.url(path), r.w.Bytes())
+	call := normal.Post(r.url(path), body)
 	if after.stream {
-		call = normal.PostStream("sse", r.url(path), r.w.Bytes())
+		call = normal.PostStream("sse", r.url(path), body)
 	}
-	after.Warnings = r.Warnings
-	return adapter.Reply{State: after.bytes(), Actions: []adapter.Action{call}}, nil
+	return r.send(call, after), nil
+}
+
+// send asks for the call.
+func (r *request) send(call adapter.Action, after state) adapter.Reply {
+	after.kind, after.Warnings = r.Kind, r.Warnings
+	return adapter.Reply{State: after.bytes(), Actions: []adapter.Action{call}}
 }
 
 // raw writes members of an object as they stand.
@@ -189,10 +165,10 @@ func (r *request) plain(at string, v json.Value) error {
 // said reports whether a parameter says something: 0 and false do where they are not what is meant by saying nothing.
 func said(at string, v json.Value) bool {
 	switch at[strings.LastIndexByte(at, '.')+1:] {
-	case "temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls":
+	case "parallel_tool_calls":
 		return v.Exists()
 	}
-	return !v.Empty()
+	return v.Kind() == json.Number || !v.Empty()
 }
 
 // penalty tells the parameters whose 0 every provider honours.

@@ -12,6 +12,8 @@ type state struct {
 	done   bool   // a stream must end in [DONE]
 	inputs uint32 // embedding: texts that were sent
 	begun  bool   // a choice was seen
+	words  bool   // transcription: when each word was spoken is wanted
+	media  string // speech, image: the media type that was asked for
 	normal.Answer
 }
 
@@ -22,6 +24,8 @@ func (s *state) bytes() []byte {
 	e.Flag(3, s.done)
 	e.Number(4, s.inputs)
 	e.Flag(5, s.begun)
+	e.Text(7, s.media)
+	e.Flag(8, s.words)
 	mark := e.Open(6)
 	s.Answer.Encode(&e)
 	e.Close(mark)
@@ -44,6 +48,10 @@ func recall(doc []byte) (s state, err error) {
 			s.begun = d.Flag()
 		case 6:
 			s.Answer, d.Err = normal.DecodeAnswer(d.Value)
+		case 7:
+			s.media = d.Text()
+		case 8:
+			s.words = d.Flag()
 		}
 	}
 	return s, d.Err

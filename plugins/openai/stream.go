@@ -31,6 +31,7 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 		}
 		s.begun = true
 		s.take(choice.Get("delta"))
+		s.Say(choice.Get("text").Text()) // of code
 		if reason := choice.Get("finish_reason").Text(); reason != "" {
 			s.Finish = finish(reason)
 		}
@@ -67,5 +68,5 @@ func (s *state) end() (adapter.Reply, error) {
 	case s.done:
 		return adapter.Reply{}, normal.BrokeOff("it did not end in [DONE]")
 	}
-	return s.Answer.Done()
+	return adapter.Do(append(s.Emits(), s.result())...), nil
 }
