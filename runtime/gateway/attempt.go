@@ -116,7 +116,8 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 func (a *attempt) read(x *execution, t *try, p *permit, resp *http.Response, r *request) {
 	o := &x.gateway.options
 	a.status, a.header = resp.StatusCode, resp.Header
-	if r.framing != "" && isSuccess(a.status) && !(r.framing == "sse" && isJSON(resp.Header)) {
+	events := r.framing == "sse" || r.framing == "eventstream"
+	if r.framing != "" && isSuccess(a.status) && !(events && isJSON(resp.Header)) {
 		a.stream = newStream(t, p, resp, r, o)
 		return
 	}

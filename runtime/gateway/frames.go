@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -14,14 +15,25 @@ type framer interface {
 }
 
 // knownFraming tells whether an adapter may ask for a framing; "" is none.
-func knownFraming(name string) bool { return name == "" || name == "sse" || name == "ndjson" }
+func knownFraming(name string) bool {
+	switch name {
+	case "", "sse", "ndjson", "eventstream", "bytes":
+		return true
+	}
+	return false
+}
 
-// newFramer returns the framer for "sse" or "ndjson". limit bounds one frame in bytes. proven tells that the transport
+// newFramer returns the framer for a known framing. limit bounds one frame in bytes. proven tells that the transport
 // itself shows where the body ends (a length, chunks, HTTP/2); where only the closing of the connection does, a cut in
-// the middle of a frame is all that can be seen, and is an error.
+// the middle of a frame is all that can be seen, and is an error. Of bytes not even that can be seen.
 func newFramer(framing string, r io.Reader, limit int, proven bool) framer {
-	if framing == "ndjson" {
+	switch framing {
+	case "ndjson":
 		return &ndjson{lines: lines{r: r, limit: limit}, proven: proven}
+	case "eventstream":
+		return &eventStream{r: bufio.NewReader(patient{r}), limit: limit}
+	case "bytes":
+		return &piecewise{r: patient{r}, buf: make([]byte, min(limit, maxPiece))}
 	}
 	return &sse{lines: lines{r: r, limit: limit, cr: true}, limit: limit, proven: proven}
 }
@@ -99,4 +111,37 @@ func (n *ndjson) next() (string, []byte, error) {
 		}
 		return "", bytes.Clone(line), nil // the next call finds an empty rest and says io.EOF
 	}
+}
+
+// maxPiece is the largest piece of a body that is handed on as it comes.
+const maxPiece = 32 << 10
+
+// piecewise hands on what comes as it comes: audio, for instance, which nobody but its player takes apart.
+type piecewise struct {
+	r   io.Reader
+	buf []byte
+	err error
+}
+
+func (p *piecewise) next() (string, []byte, error) {
+	if p.err != nil {
+		return "", nil, p.err
+	}
+	var n int
+	if n, p.err = p.r.Read(p.buf); n == 0 {
+		return "", nil, p.err
+	}
+	return "", bytes.Clone(p.buf[:n]), nil
+}
+
+// patient reads until something comes, and gives up on a reader that time and again brings nothing.
+type patient struct{ r io.Reader }
+
+func (p patient) Read(b []byte) (int, error) {
+	for range 100 {
+		if n, err := p.r.Read(b); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }

@@ -68,6 +68,7 @@ func TestFramesOfAnyPieceSize(t *testing.T) {
 		"blank lines between":            {"ndjson", "\n1\n \t\n\r\n2\n", []frame{{"", "1"}, {"", "2"}}},
 		"last line without end":          {"ndjson", "1\n2", []frame{{"", "1"}, {"", "2"}}},
 		"nothing in lines":               {"ndjson", "", nil},
+		"no bytes":                       {"bytes", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{1, 2, 3, 7, 4096} {
@@ -101,7 +102,7 @@ func TestEventIsHandedOutAtItsLastByte(t *testing.T) {
 
 func TestBrokenBodyIsNeverAnEnd(t *testing.T) {
 	broken := errors.New("connection reset")
-	for _, framing := range []string{"sse", "ndjson"} {
+	for _, framing := range []string{"sse", "ndjson", "eventstream", "bytes"} {
 		for _, in := range []string{"", "data: a", "data: a\n", "data: a\n\n", "{}\n", "{}"} {
 			got, err := cut(framing, io.MultiReader(strings.NewReader(in), iotest.ErrReader(broken)), 1<<20, true)
 			if !errors.Is(err, broken) {
@@ -148,8 +149,29 @@ func TestFrameOverTheLimitIsRefusedByName(t *testing.T) {
 }
 
 func TestReaderThatBringsNothingIsGivenUp(t *testing.T) {
-	if _, err := cut("sse", readNothing{}, 100, true); !errors.Is(err, io.ErrNoProgress) {
-		t.Error(err)
+	for _, framing := range []string{"sse", "ndjson", "eventstream", "bytes"} {
+		if _, err := cut(framing, readNothing{}, 100, true); !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("%s: %v", framing, err)
+		}
+	}
+}
+
+// Bytes are handed on as they come, in pieces of at most 32 KiB, and each piece is the caller's.
+func TestBytesComeInPieces(t *testing.T) {
+	in := strings.Repeat("abcdefg", 10_000)
+	for _, n := range []int{7, 1 << 20} {
+		for _, r := range []io.Reader{&pieces{strings.NewReader(in), n}, iotest.DataErrReader(&pieces{strings.NewReader(in), n})} {
+			got, err := cut("bytes", r, 1<<20, true)
+			all := ""
+			for _, f := range got {
+				if all += f.data; len(f.data) > min(n, 32<<10) || f.name != "" {
+					t.Errorf("a piece of %d bytes named %q", len(f.data), f.name)
+				}
+			}
+			if !errors.Is(err, io.EOF) || all != in {
+				t.Errorf("pieces of %d: %d bytes of %d, %v", n, len(all), len(in), err)
+			}
+		}
 	}
 }
 

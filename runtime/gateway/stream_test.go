@@ -32,7 +32,11 @@ func collect(into *strings.Builder) func(*caiov1.Delta) error {
 }
 
 func TestStreamReachesTheCallerFrameByFrame(t *testing.T) {
-	for framing, in := range map[string]string{"sse": "data: a\n\ndata: b\n\n", "ndjson": "a\nb\n"} {
+	for framing, in := range map[string]string{
+		"sse": "data: a\n\ndata: b\n\n", "ndjson": "a\nb\n", "bytes": "ab",
+		"eventstream": "\x00\x00\x00'\x00\x00\x00\x16\xe2\x17\x99,\x0d:message-type\x07\x00\x05eventa\x8f\x7f\xcd\x9c" +
+			"\x00\x00\x00'\x00\x00\x00\x16\xe2\x17\x99,\x0d:message-type\x07\x00\x05eventb\x16v\x9c&",
+	} {
 		got := make(chan string)
 		server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 			half := len(in) / 2
