@@ -38,7 +38,7 @@ func TestStartBringsIntentAndContract(t *testing.T) {
 	if want := `{"service_id":"echo","base_url":"https://service.test/v1","endpoints":[{"path":"/chat","method":"POST"}],"settings":{"a":1,"model":"m"}}`; string(got.Contract) != want {
 		t.Errorf("contract\n%s, want\n%s", got.Contract, want)
 	}
-	if want := `{"domain":"","payload":{"text":"<hi>"},"type":"x"}`; string(got.Intent) != want {
+	if want := `{"domain":"","payload":{"text":"<hi>"},"type":"x","unsupported":""}`; string(got.Intent) != want {
 		t.Errorf("intent %s, want %s", got.Intent, want)
 	}
 	if got.Kind != adapter.KindStart || !got.Stream {
