@@ -85,10 +85,13 @@ func Classify(status int, said, code string) error {
 }
 
 // Complaint finds what an error body says, in the forms that servers use: {"error":{"message","code"}}, {"error":"..."},
-// {"message"}, {"detail"} as a text or any of these again, {"errors":[...]}, or any of them as the first of a list.
+// {"message"}, a mere text, {"detail"} as a text or any of these again, {"errors":[...]}, or any of them as the first of a list.
 func Complaint(v json.Value) (said, code string) {
 	if v.Kind() == json.Array {
 		v = v.Pointer("/0")
+	}
+	if v.Kind() == json.String {
+		return Clip(v.Text()), ""
 	}
 	e := v.Get("error")
 	if detail := v.Get("detail"); !e.Exists() && (detail.Kind() == json.Object || detail.Kind() == json.Array) {

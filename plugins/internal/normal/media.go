@@ -171,6 +171,21 @@ func Bytes(v json.Value) ([]byte, bool) {
 	return data, err == nil
 }
 
+// AudioName returns a name for a file of that media type, such as "audio.wav": servers go by its ending.
+func AudioName(mediaType string) string {
+	_, kind, _ := strings.Cut(strings.ToLower(mediaType), "/")
+	kind, _, _ = strings.Cut(kind, ";")
+	switch kind = strings.TrimPrefix(kind, "x-"); kind {
+	case "wav", "flac", "ogg", "opus", "webm", "mp3", "mp4", "m4a", "aac":
+		return "audio." + kind
+	case "wave", "vnd.wave":
+		return "audio.wav"
+	case "mpeg", "mpga":
+		return "audio.mp3"
+	}
+	return "audio"
+}
+
 // numberField writes a number as it stands, unless it is none.
 func numberField(w *json.Writer, name string, v json.Value) {
 	if v.Kind() == json.Number {
