@@ -5,6 +5,8 @@
 package main
 
 import (
+	"github.com/smarthausgroup/caio/plugins/deepgram"
+	"github.com/smarthausgroup/caio/plugins/elevenlabs"
 	"github.com/smarthausgroup/caio/plugins/httpjson"
 	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -14,6 +16,8 @@ import (
 func init() {
 	adapter.Serve(
 		openai.New(openai.AzureOpenAI()),
+		deepgram.Adapter{},
+		elevenlabs.Adapter{},
 		openai.New(openai.Groq()),
 		httpjson.Adapter{},
 		openai.New(openai.HuggingFace()),
