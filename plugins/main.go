@@ -7,6 +7,7 @@ package main
 import (
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
+	"github.com/smarthausgroup/caio/plugins/gemini"
 	"github.com/smarthausgroup/caio/plugins/httpjson"
 	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -18,6 +19,8 @@ func init() {
 		openai.New(openai.AzureOpenAI()),
 		deepgram.Adapter{},
 		elevenlabs.Adapter{},
+		gemini.Adapter{},
+		gemini.Vertex{},
 		openai.New(openai.Groq()),
 		httpjson.Adapter{},
 		openai.New(openai.HuggingFace()),

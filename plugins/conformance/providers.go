@@ -2,5 +2,8 @@ package conformance
 
 // All returns every provider that is tried, by name.
 func All() []Provider {
-	return []Provider{}
+	return []Provider{
+		Gemini(),
+		GeminiVertex(),
+	}
 }

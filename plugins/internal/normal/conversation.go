@@ -2,6 +2,7 @@ package normal
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/smarthausgroup/caio/sdk/adapter/json"
 )
@@ -18,7 +19,7 @@ type Message struct {
 	Name     string     // who speaks; empty: not stated
 }
 
-// A Part is a piece of a message. Exactly one of Text, URL and Data is what it holds.
+// A Part is a piece of a message. Exactly one of Text, URL and Data is what it holds; what came as a data: URL is Data.
 type Part struct {
 	At     string // its path in the intent
 	Media  string // empty: not stated
@@ -65,13 +66,11 @@ func (c *Call) message(m *Message, v json.Value) error {
 		case "name":
 			m.Name = v.Text()
 		case "parts":
-			for p := range v.Items() {
-				part, err := c.part(m.At+".parts["+strconv.Itoa(len(m.Parts))+"]", p)
-				if err != nil {
-					return err
-				}
-				m.Parts = append(m.Parts, part)
+			parts, err := c.Parts(m.At+".parts", v)
+			if err != nil {
+				return err
 			}
+			m.Parts = parts
 		case "thoughts":
 			for t := range v.Items() {
 				m.Thoughts = append(m.Thoughts, Thought{t.Get("text").Text(), t.Get("signature").Text(), t.Get("redacted").Text()})
@@ -114,6 +113,19 @@ func (c *Call) message(m *Message, v json.Value) error {
 	return nil
 }
 
+// Parts reads a list of parts, whose path in the intent is at.
+func (c *Call) Parts(at string, list json.Value) ([]Part, error) {
+	var parts []Part
+	for v := range list.Items() {
+		p, err := c.part(at+"["+strconv.Itoa(len(parts))+"]", v)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
 func (c *Call) part(at string, v json.Value) (Part, error) {
 	p := Part{At: at}
 	for name, v := range v.Fields() {
@@ -137,6 +149,16 @@ func (c *Call) part(at string, v json.Value) (Part, error) {
 			if err := c.Cannot(at+"."+name, "this adapter knows no such field"); err != nil {
 				return p, err
 			}
+		}
+	}
+	if rest, ok := strings.CutPrefix(p.URL, "data:"); ok {
+		media, data, found := strings.Cut(rest, ";base64,")
+		if !found {
+			return p, Invalid(at+".url", "it is a data: URL without base64")
+		}
+		p.URL, p.Data = "", data
+		if p.Media == "" {
+			p.Media = media
 		}
 	}
 	if p.URL != "" || p.Data != "" {

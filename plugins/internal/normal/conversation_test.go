@@ -21,7 +21,7 @@ func begin(t *testing.T, intent string) *normal.Call {
 func TestConversationsAreReadWhole(t *testing.T) {
 	// As the host writes it: every field is there, said or not.
 	c := begin(t, `{"unsupported":"","chat":{"messages":[
-		{"role":"user","content":"see","parts":[{"media_type":"image/png","data":"aGk=","name":""},{"text":""},{"media_type":"","url":"https://x/a","name":"a"}],"tool_calls":[],"thoughts":[],"tool_call_id":"","name":""},
+		{"role":"user","content":"see","parts":[{"media_type":"image/png","data":"aGk=","name":""},{"text":""},{"media_type":"","url":"https://x/a","name":"a"},{"url":"data:image/gif;base64,R0lG"}],"tool_calls":[],"thoughts":[],"tool_call_id":"","name":""},
 		{"role":"assistant","content":"","thoughts":[{"text":"hm","signature":"s","redacted":""}],"tool_calls":[{"id":"1","name":"f","arguments":"","signature":"p"}]},
 		{"role":"tool","content":"4","tool_call_id":"1"}],
 		"tools":[{"name":"f","description":"","parameters":{"type":"object"}},{"name":"g","parameters":null}]}}`)
@@ -29,7 +29,7 @@ func TestConversationsAreReadWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := m[0].Parts; len(p) != 3 || p[0].Data != "aGk=" || p[0].IsText || !p[1].IsText || p[2].URL != "https://x/a" || p[2].Name != "a" || p[2].At != "chat.messages[0].parts[2]" {
+	if p := m[0].Parts; len(p) != 4 || p[3].Media != "image/gif" || p[3].Data != "R0lG" || p[3].URL != "" || p[0].Data != "aGk=" || p[0].IsText || !p[1].IsText || p[2].URL != "https://x/a" || p[2].Name != "a" || p[2].At != "chat.messages[0].parts[2]" {
 		t.Errorf("parts %+v", p)
 	}
 	if a := m[1]; a.Thoughts[0] != (normal.Thought{Text: "hm", Signature: "s"}) || string(a.Calls[0].Arguments) != "{}" || a.Calls[0].Signature != "p" {

@@ -73,7 +73,7 @@ func Classify(status int, said, code string) error {
 		f.Reason, f.Retryable = adapter.ModelNotFound, true
 	case has("unsupported_parameter", "unsupported_value"):
 		f.Retryable = true
-	case has("invalid_api_key", "api key not valid", "incorrect api key", "authentication_error", "unauthenticated"):
+	case has("invalid_api_key", "api_key_invalid", "api key not valid", "incorrect api key", "authentication_error", "unauthenticated"):
 		f.Reason, f.Retryable = adapter.BadKey, true
 		f.Message = "the provider refused the credentials" + suffix
 	case f.Reason == "" && has("rate_limit", "rate limit", "too many requests", "resource_exhausted", "throttl"):
