@@ -95,8 +95,9 @@ bench: build ## print what decisions, adapters, requests, memory and start cost
 bench-decision: build ## print what decisions cost with both engines, over the network, and under a change of policies
 	$(GO) test -tags bench -run TestBenchDecision -count=1 -v -timeout 15m ./cmd/caio
 
-# Both write to the disk of BENCH_DIR.
+# Both write to the disk of BENCH_DIR, and both run as many goroutines at once as caio serve does on a small machine.
 BENCH_DIR ?= $(CURDIR)
+bench-trace: export GOMAXPROCS ?= $(shell n=$$(nproc); [ $$n -le 4 ] && echo $$((2 * n)) || echo $$n)
 bench-trace: tlog adapters ## minutes: print what durable traces cost, beside Tessera's POSIX log in the same run, and what a decision's trace costs its caller
 	@dir=$$(mktemp -d -p $(BENCH_DIR) bench-trace.XXXX) && trap 'rm -rf $$dir' EXIT && \
 	$(GO) test -tags bench -run TestBenchTrace -count=1 -v -timeout 20m ./runtime/store -dir $$dir/caio && bin/tlog bench --dir $$dir

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -188,14 +189,17 @@ func (b *traceBench) read() {
 		}
 		b.times(fmt.Sprintf("%s_of_%d", what, size), times)
 	}
-	measure("page_of_50_by_tenant_and_time", 1000, func(int) error {
+	page := func(int) error {
 		until := time.Unix(1_800_000_000+mrand.Int64N(int64(size)/1000)+1, 0)
 		page, _, err := b.log.List(context.Background(), trace.Query{Tenant: fmt.Sprint("tenant-", mrand.IntN(20)), Until: until, Limit: 50})
 		if err == nil && len(page) == 0 {
 			err = fmt.Errorf("nothing before %v", until)
 		}
 		return err
-	})
+	}
+	measure("page_of_50_while_the_index_is_compacted", 1000, page)
+	b.rest()
+	measure("page_of_50_by_tenant_and_time", 1000, page)
 	measure("inclusion_proof", 2000, func(int) error {
 		_, err := b.log.Prove(context.Background(), mrand.Uint64N(size), 0)
 		return err
@@ -207,4 +211,24 @@ func (b *traceBench) read() {
 		})
 	}
 	b.close()
+}
+
+// rest waits until what a load leaves to be done is done: a second in which the process hardly computes.
+func (b *traceBench) rest() {
+	for range 60 {
+		before := processorTime(b.t)
+		time.Sleep(time.Second)
+		if processorTime(b.t)-before < 50*time.Millisecond {
+			return
+		}
+	}
+	b.t.Error("the store does not come to rest")
+}
+
+func processorTime(t *testing.T) time.Duration {
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }

@@ -150,7 +150,7 @@ func (t *traces) append(g *trace.Group) (err error) {
 	}
 	// From here on the group is there whatever happens: an index that lacks it gets it when the store is opened again.
 	handed = true
-	t.indexer.put(indexing{d, g.Records, at})
+	t.indexer.put(d, g.Records, at)
 	return nil
 }
 
