@@ -5,6 +5,7 @@
 package main
 
 import (
+	"github.com/smarthausgroup/caio/plugins/anthropic"
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
 	"github.com/smarthausgroup/caio/plugins/gemini"
@@ -16,6 +17,7 @@ import (
 // The host runs a module's initialization and its exports, never main: this is the one place where an init must be.
 func init() {
 	adapter.Serve(
+		anthropic.Adapter{},
 		openai.New(openai.AzureOpenAI()),
 		deepgram.Adapter{},
 		elevenlabs.Adapter{},

@@ -74,7 +74,7 @@ func (a *Answer) Sign(signature string) {
 	if signature == "" {
 		return
 	}
-	if n := len(a.Thoughts); n == 0 || a.Thoughts[n-1].Signature != "" {
+	if n := len(a.Thoughts); n == 0 || a.Thoughts[n-1].Signature != "" || a.Thoughts[n-1].Redacted != "" {
 		a.Thoughts = append(a.Thoughts, Thought{})
 	}
 	a.Thoughts[len(a.Thoughts)-1].Signature = signature

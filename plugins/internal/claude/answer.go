@@ -1,0 +1,239 @@
+package claude
+
+import (
+	"github.com/smarthausgroup/caio/plugins/internal/normal"
+	"github.com/smarthausgroup/caio/sdk/adapter"
+	"github.com/smarthausgroup/caio/sdk/adapter/json"
+)
+
+// An Answer is what has come of an answer so far.
+type Answer struct {
+	normal.Answer
+	AsTool  bool // the arguments of AnswerTool are the text
+	Streams bool // it comes in events
+
+	begun  bool
+	answer uint32 // the block of AnswerTool, counted from 1; 0: none
+}
+
+// Bytes writes the answer as an adapter's state.
+func (a *Answer) Bytes() []byte {
+	var e adapter.Encoder
+	e.Flag(1, a.AsTool)
+	e.Flag(2, a.Streams)
+	e.Flag(3, a.begun)
+	e.Number(4, a.answer)
+	mark := e.Open(5)
+	a.Encode(&e)
+	e.Close(mark)
+	return e.Bytes()
+}
+
+// Recall reads what Bytes wrote.
+func Recall(state []byte) (*Answer, error) {
+	var a Answer
+	d := adapter.Decoder{Rest: state}
+	for d.Next() {
+		switch d.Tag {
+		case 1:
+			a.AsTool = d.Flag()
+		case 2:
+			a.Streams = d.Flag()
+		case 3:
+			a.begun = d.Flag()
+		case 4:
+			a.answer = d.Number()
+		case 5:
+			a.Answer, d.Err = normal.DecodeAnswer(d.Value)
+		}
+	}
+	return &a, d.Err
+}
+
+// Whole reads an answer that came in one piece.
+func (a *Answer) Whole(body json.Value) (adapter.Reply, error) {
+	if body.Get("error").Exists() || body.Get("type").Text() == "error" {
+		return adapter.Reply{}, normal.ErrorInside(body)
+	}
+	content := body.Get("content")
+	if content.Kind() != json.Array {
+		return adapter.Reply{}, normal.Nonsense("has no content")
+	}
+	a.head(body)
+	index := int64(0)
+	for block := range content.Items() {
+		a.block(index, block)
+		a.blockEnd(index)
+		index++
+	}
+	a.stop(body)
+	return adapter.Do(adapter.Done(a.Chat())), nil
+}
+
+func (a *Answer) head(message json.Value) {
+	a.begun = true
+	a.ID = message.Get("id").Text()
+	a.Model = message.Get("model").Text()
+	a.count(message.Get("usage"))
+}
+
+// block takes a block, whole or the beginning of one. Those of tools that the provider itself runs are neither the answer nor the
+// caller's to answer.
+func (a *Answer) block(index int64, block json.Value) {
+	switch block.Get("type").Text() {
+	case "text":
+		a.Say(block.Get("text").Text())
+		for citation := range block.Get("citations").Items() {
+			a.cite(citation)
+		}
+	case "thinking":
+		a.Think(block.Get("thinking").Text())
+		a.Sign(block.Get("signature").Text())
+	case "redacted_thinking":
+		a.Hide(block.Get("data").Text())
+	case "tool_use":
+		call := normal.ToolCall{Index: uint32(index), ID: block.Get("id").Text(), Name: block.Get("name").Text()}
+		if input := block.Get("input"); !input.Empty() {
+			call.Arguments = append(call.Arguments, input...)
+		}
+		if a.AsTool && call.Name == AnswerTool {
+			a.answer = uint32(index) + 1
+			a.Say(string(call.Arguments))
+			return
+		}
+		a.Call(call)
+	}
+}
+
+// blockEnd takes the end of a block: a call whose arguments never came has none.
+func (a *Answer) blockEnd(index int64) {
+	for i := range a.Calls {
+		if c := &a.Calls[i]; int64(c.Index) == index && len(c.Arguments) == 0 {
+			a.Call(normal.ToolCall{Index: c.Index, Arguments: []byte("{}")})
+			return
+		}
+	}
+}
+
+// cite keeps a citation, in the provider's form, in the result's metadata.
+func (a *Answer) cite(citation json.Value) {
+	var w json.Writer
+	w.Begin('[')
+	for _, f := range a.Metadata {
+		if f.Name == "citations" {
+			for c := range f.Value.Items() {
+				w.Raw(c)
+			}
+		}
+	}
+	w.Raw(citation)
+	w.End(']')
+	a.Note("citations", w.Bytes())
+}
+
+// stop takes why the model stopped; message is the whole of it, or what a stream says of it at its end.
+func (a *Answer) stop(message json.Value) {
+	if details := message.Get("stop_details"); details.Exists() {
+		a.Note("stop_details", append(json.Value(nil), details...))
+	}
+	switch reason := message.Get("stop_reason").Text(); reason {
+	case "":
+	case "end_turn", "stop_sequence":
+		a.Finish = "stop"
+	case "max_tokens", "model_context_window_exceeded":
+		a.Finish = "length"
+	case "tool_use":
+		a.Finish = "tool_calls"
+		if a.answer > 0 && len(a.Calls) == 0 {
+			a.Finish = "stop" // nobody is to answer the call of AnswerTool
+		}
+	case "refusal":
+		a.Finish = "content_filter"
+	default:
+		a.Finish = reason
+	}
+}
+
+// count reads usage; in a stream it comes again, with the whole so far, and what is absent stands as it was. Anthropic counts apart
+// what it reads from its cache and what it puts there; the normal form's input is all of it.
+func (a *Answer) count(v json.Value) {
+	u := &a.Usage
+	plain := u.In - u.Cached - u.CacheWrite
+	for _, f := range [...]struct {
+		to   *int64
+		from json.Value
+	}{
+		{&plain, v.Get("input_tokens")}, {&u.Out, v.Get("output_tokens")},
+		{&u.Cached, v.Get("cache_read_input_tokens")}, {&u.CacheWrite, v.Get("cache_creation_input_tokens")},
+		{&u.Reasoning, v.Pointer("/output_tokens_details/thinking_tokens")}, {&u.Units, v.Pointer("/server_tool_use/web_search_requests")},
+	} {
+		if n, ok := f.from.Int(); ok {
+			*f.to, u.Known = n, true
+		}
+	}
+	u.In = plain + u.Cached + u.CacheWrite
+}
+
+// Frame takes an event of a stream. The reply ends the execution with the last of them.
+func (a *Answer) Frame(event json.Value) (adapter.Reply, error) {
+	if event.Get("error").Exists() {
+		return adapter.Reply{}, normal.ErrorInside(event)
+	}
+	index, _ := event.Get("index").Int()
+	if index < 0 || index > 1<<16 {
+		return adapter.Reply{}, normal.Nonsense("has a block of an impossible number")
+	}
+	switch event.Get("type").Text() {
+	case "message_start":
+		if len(a.Text)+len(a.Thoughts)+len(a.Calls) > 0 {
+			// What was handed on cannot be taken back: a proxy has put the answer of another try behind one that died.
+			return adapter.Reply{}, normal.BrokeOff("a second message began before the first was over")
+		}
+		a.head(event.Get("message"))
+	case "content_block_start":
+		a.block(index, event.Get("content_block"))
+	case "content_block_delta":
+		a.piece(index, event.Get("delta"))
+	case "content_block_stop":
+		a.blockEnd(index)
+	case "message_delta":
+		a.stop(event.Get("delta"))
+		a.count(event.Get("usage"))
+	case "message_stop":
+		if !a.begun || a.Finish == "" {
+			return adapter.Reply{}, normal.BrokeOff("it ended without a stop_reason")
+		}
+		return a.Done()
+	}
+	return a.Next(a.Bytes()) // pings, and what later versions add
+}
+
+func (a *Answer) piece(index int64, delta json.Value) {
+	switch delta.Get("type").Text() {
+	case "text_delta":
+		a.Say(delta.Get("text").Text())
+	case "thinking_delta":
+		a.Think(delta.Get("thinking").Text())
+	case "signature_delta":
+		a.Sign(delta.Get("signature").Text())
+	case "citations_delta":
+		a.cite(delta.Get("citation"))
+	case "input_json_delta":
+		said := delta.Get("partial_json").Text()
+		if a.answer > 0 && uint32(index)+1 == a.answer {
+			a.Say(said)
+			return
+		}
+		for i := range a.Calls { // blocks of tools that the provider runs come in the same pieces
+			if int64(a.Calls[i].Index) == index && said != "" {
+				a.Call(normal.ToolCall{Index: uint32(index), Arguments: []byte(said)})
+				return
+			}
+		}
+	}
+}
+
+// End judges a stream that is over without its last event. A proxy whose upstream died may well end its body cleanly.
+func (a *Answer) End() (adapter.Reply, error) {
+	return adapter.Reply{}, normal.BrokeOff("it did not end in message_stop")
+}
