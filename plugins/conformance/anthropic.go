@@ -365,7 +365,7 @@ func (a *claudeAnswer) want() *Want {
 		case "thinking":
 			w.Thought += b.Thinking
 		case "tool_use":
-			w.Calls = append(w.Calls, Call{b.ID, b.Name, string(b.Input)})
+			w.Calls = append(w.Calls, Call{ID: b.ID, Name: b.Name, Arguments: string(b.Input)})
 		}
 	}
 	n := func(v any) int64 { f, _ := v.(float64); return int64(f) }
