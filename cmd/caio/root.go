@@ -70,7 +70,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newDecideCommand(), newOrchestrateCommand(), newWorkflowCommand(),
-		newContractCommand(), newPolicyCommand(), newServiceCommand(), newTraceCommand(), newBackupCommand(), newRestoreCommand(),
+		newContractCommand(), newPolicyCommand(), newServiceCommand(), newAdapterCommand(), newTraceCommand(), newBackupCommand(), newRestoreCommand(),
 		newTokenCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -152,6 +152,10 @@ func (x *execution) frame(ctx context.Context) (adapter.Event, error) {
 
 // wait lets time pass.
 func (x *execution) wait(ctx context.Context, d time.Duration) (adapter.Event, error) {
+	if dry := x.gateway.dry; dry != nil {
+		dry.Waits = append(dry.Waits, d)
+		return adapter.Event{Kind: adapter.KindTimer}, nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -177,6 +181,9 @@ func (x *execution) done(raw []byte) (*caiov1.Result, error) {
 // fail is the adapter's own verdict. What it may say is limited: codes that speak of callers' rights or of this
 // installation are not an adapter's to use.
 func (x *execution) fail(a *adapter.Action) error {
+	if x.gateway.dry != nil {
+		x.gateway.dry.Said = true
+	}
 	e := &Error{Code: CodeExecution, Message: a.Message, Status: a.Status, Retryable: a.Retryable, Reason: a.Reason}
 	switch a.Code {
 	case CodeTransformation, CodeTimeout, CodeOverloaded, "INVALID_REQUEST", "UNAVAILABLE":
@@ -208,6 +215,9 @@ func (x *execution) closeBody(good bool) {
 
 // idempotencyKey names the current HTTP action: the same at every try, another for every action.
 func (x *execution) idempotencyKey() string {
+	if x.key == "" && x.gateway.dry != nil {
+		x.key = "<made for each execution>" // so that the same files give the same bytes
+	}
 	if x.key == "" {
 		x.key = rand.Text()
 	}

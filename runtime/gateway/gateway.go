@@ -124,6 +124,7 @@ type Gateway struct {
 	options  Options
 	services *services
 	retry    failsafe.Executor[*attempt]
+	dry      *DryRun // not nil: nothing is signed and nothing is waited for; see Rehearse
 
 	mu     sync.Mutex // guards closed, and background.Add against Close
 	closed bool
