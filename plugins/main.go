@@ -27,6 +27,7 @@ func init() {
 		httpjson.Adapter{},
 		openai.New(openai.HuggingFace()),
 		openai.New(openai.LMStudio()),
+		openai.New(openai.MetaLlama()),
 		openai.New(openai.Mistral()),
 		openai.New(openai.OpenAI()),
 		openai.New(openai.Perplexity()),

@@ -4,7 +4,17 @@ package conformance
 func All() []Provider {
 	return []Provider{
 		Anthropic(),
+		AzureOpenAI(),
 		Gemini(),
 		GeminiVertex(),
+		Groq(),
+		HuggingFace(),
+		LMStudio(),
+		MetaLlama(),
+		Mistral(),
+		OpenAI(),
+		Perplexity(),
+		Together(),
+		XAI(),
 	}
 }

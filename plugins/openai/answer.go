@@ -41,6 +41,9 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	case "image":
 		return s.drawn(body)
 	}
+	if body.Get("completion_message").Exists() {
+		return s.completed(body)
+	}
 	choice := body.Pointer("/choices/0")
 	if choice.Kind() != json.Object {
 		return adapter.Reply{}, normal.Nonsense("has no choices")

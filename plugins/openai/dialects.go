@@ -63,6 +63,16 @@ func Groq() Dialect {
 	}
 }
 
+// MetaLlama is Meta's own API, whose answers have a form of their own.
+func MetaLlama() Dialect {
+	return Dialect{
+		Name: "meta-llama", Description: "Meta's Llama API",
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens=max_completion_tokens", "chat.tools", "chat.tool_choice"),
+		Schema: "json_schema", Tool: namedTool, SayStream: true,
+	}
+}
+
 // Mistral has thoughts as parts of the content.
 func Mistral() Dialect {
 	return Dialect{

@@ -25,6 +25,9 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 		return adapter.Reply{}, normal.ErrorInside(chunk)
 	}
 	s.head(d, chunk)
+	if event := chunk.Get("event"); event.Kind() == json.Object {
+		s.event(event)
+	}
 	for choice := range chunk.Get("choices").Items() {
 		if index, ok := choice.Get("index").Int(); ok && index != 0 {
 			continue // one was asked for

@@ -58,7 +58,7 @@ func Classify(status int, said, code string) error {
 		return false
 	}
 	switch {
-	case has("context_length", "maximum context length", "context window", "string_above_max_length", "too many tokens", "prompt is too long",
+	case has("context_length", "maximum context length", "context window", "string_above_max_length", "too many tokens", "too_many_prompt_tokens", "prompt is too long",
 		"input is too long", "exceeds the maximum number of tokens", "context length"):
 		f.Reason, f.Retryable = adapter.ContextTooLong, true // another service may hold more
 		f.Message = "the conversation is too long for the model" + suffix + ": " + Clip(said)
