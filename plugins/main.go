@@ -5,11 +5,14 @@
 package main
 
 import (
+	"github.com/smarthausgroup/caio/plugins/alephalpha"
 	"github.com/smarthausgroup/caio/plugins/anthropic"
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
 	"github.com/smarthausgroup/caio/plugins/gemini"
 	"github.com/smarthausgroup/caio/plugins/httpjson"
+	"github.com/smarthausgroup/caio/plugins/huggingface"
+	"github.com/smarthausgroup/caio/plugins/ollama"
 	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/sdk/adapter"
 )
@@ -17,6 +20,7 @@ import (
 // The host runs a module's initialization and its exports, never main: this is the one place where an init must be.
 func init() {
 	adapter.Serve(
+		alephalpha.Adapter{},
 		anthropic.Adapter{},
 		openai.New(openai.AzureOpenAI()),
 		deepgram.Adapter{},
@@ -26,9 +30,11 @@ func init() {
 		openai.New(openai.Groq()),
 		httpjson.Adapter{},
 		openai.New(openai.HuggingFace()),
+		huggingface.Adapter{},
 		openai.New(openai.LMStudio()),
 		openai.New(openai.MetaLlama()),
 		openai.New(openai.Mistral()),
+		ollama.Adapter{},
 		openai.New(openai.OpenAI()),
 		openai.New(openai.Perplexity()),
 		openai.New(openai.Together()),

@@ -13,12 +13,16 @@ import (
 
 // A Provider is one that is tried.
 type Provider struct {
-	Name     string          // its directory in the corpus
+	Name     string          // its directory in the corpus, unless Corpus says another
 	Adapter  adapter.Adapter // the one that speaks to it
 	Contract string          // file in plugins/contracts whose base_url and settings the adapter gets
 	// Evidence is what its requests are held against, for the table: "official specification", "specification derived from ...",
 	// "third-party specification", or "recordings only". It says "conformant" of nobody.
 	Evidence string
+	// Corpus is the directory of its exchanges, where a provider is asked by more than one adapter. Empty: Name.
+	Corpus string
+	// Only tells which exchanges are this adapter's, where there are others'. nil: all.
+	Only func(x *Exchange) bool
 	// Spec is the directory of the corpus whose openapi.yaml holds its requests, where that is another's. Empty: its own, if there
 	// is one.
 	Spec string

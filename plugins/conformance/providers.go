@@ -3,15 +3,18 @@ package conformance
 // All returns every provider that is tried, by name.
 func All() []Provider {
 	return []Provider{
+		AlephAlpha(),
 		Anthropic(),
 		AzureOpenAI(),
 		Gemini(),
 		GeminiVertex(),
 		Groq(),
 		HuggingFace(),
+		HuggingFaceTasks(),
 		LMStudio(),
 		MetaLlama(),
 		Mistral(),
+		Ollama(),
 		OpenAI(),
 		Perplexity(),
 		Together(),

@@ -185,3 +185,14 @@ func HuggingFace() Dialect {
 func whisperWords() []field {
 	return []field{{"response_format", "verbose_json"}, {"timestamp_granularities[]", "word"}}
 }
+
+// AlephAlpha is the chat of Aleph Alpha's Pharia, which the adapter aleph-alpha asks for.
+func AlephAlpha() Dialect {
+	return Dialect{
+		Name: "aleph-alpha", Description: "Aleph Alpha: chat",
+		Paths: Paths{Chat: "/chat/completions"},
+		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens=maximum_tokens", "chat.tools", "chat.tool_choice",
+			"chat.parallel_tool_calls"),
+		Schema: "json_schema", Strict: true, SetStrict: true, JSONObject: true, Tool: namedTool, AskUsage: true, Done: true,
+	}
+}

@@ -149,6 +149,11 @@ func (a *Answer) Done() (adapter.Reply, error) {
 	return adapter.Reply{Actions: append(a.Emits(), adapter.Done(a.Chat()))}, nil
 }
 
+// DoneCode is Done for the answer to a code.
+func (a *Answer) DoneCode() (adapter.Reply, error) {
+	return adapter.Reply{Actions: append(a.Emits(), adapter.Done(a.Code(string(a.Text))))}, nil
+}
+
 // delta is what was not handed on yet.
 type delta struct {
 	text, thought []byte

@@ -84,7 +84,7 @@ func Classify(status int, said, code string) error {
 	return f
 }
 
-// Complaint finds what an error body says, in the forms that servers use: {"error":{"message","code"}}, {"error":"..."},
+// Complaint finds what an error body says, in the forms that servers use: {"error":{"message","code"}}, {"error":"...","code"},
 // {"message"}, a mere text, {"detail"} as a text or any of these again, {"errors":[...]}, or any of them as the first of a list.
 func Complaint(v json.Value) (said, code string) {
 	if v.Kind() == json.Array {
@@ -104,7 +104,7 @@ func Complaint(v json.Value) (said, code string) {
 			said = v.Get("error_description").Text()
 		}
 		if said == "" {
-			return Clip(e.Text()), ""
+			return Clip(e.Text()), firstText(v.Get("code"), v.Get("error_type"))
 		}
 		return Clip(said), e.Text()
 	}
