@@ -14,6 +14,8 @@ import (
 	"github.com/smarthausgroup/caio/plugins/huggingface"
 	"github.com/smarthausgroup/caio/plugins/ollama"
 	"github.com/smarthausgroup/caio/plugins/openai"
+	"github.com/smarthausgroup/caio/plugins/replicate"
+	"github.com/smarthausgroup/caio/plugins/stability"
 	"github.com/smarthausgroup/caio/sdk/adapter"
 )
 
@@ -37,6 +39,8 @@ func init() {
 		ollama.Adapter{},
 		openai.New(openai.OpenAI()),
 		openai.New(openai.Perplexity()),
+		replicate.Adapter{},
+		stability.Adapter{},
 		openai.New(openai.Together()),
 		openai.New(openai.XAI()),
 	)
