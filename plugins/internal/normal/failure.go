@@ -66,7 +66,7 @@ func Classify(status int, said, code string) error {
 		"content_moderation"):
 		f.Reason, f.Retryable = adapter.ContentFiltered, false
 		f.Message = "the provider's content filter refused" + suffix + ": " + Clip(said)
-	case has("insufficient_quota", "quota_exceeded", "credit balance", "insufficient balance", "insufficient credits", "out of credit", "billing_hard_limit", "payment required"):
+	case has("insufficient_quota", "quota_exceeded", "credit balance", "insufficient balance", "sufficient credit", "enough credit", "out of credit", "billing_hard_limit", "payment required"):
 		f.Reason, f.Retryable = adapter.OutOfCredit, true
 		f.Message = "the provider's account is out of credit" + suffix
 	case has("model_not_found", "model not found", "no such model", "unknown model", "unknown_model", "invalid model"):
