@@ -15,7 +15,9 @@ import (
 	"github.com/smarthausgroup/caio/plugins/ollama"
 	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/plugins/replicate"
+	"github.com/smarthausgroup/caio/plugins/serper"
 	"github.com/smarthausgroup/caio/plugins/stability"
+	"github.com/smarthausgroup/caio/plugins/tavily"
 	"github.com/smarthausgroup/caio/sdk/adapter"
 )
 
@@ -40,7 +42,9 @@ func init() {
 		openai.New(openai.OpenAI()),
 		openai.New(openai.Perplexity()),
 		replicate.Adapter{},
+		serper.Adapter{},
 		stability.Adapter{},
+		tavily.Adapter{},
 		openai.New(openai.Together()),
 		openai.New(openai.XAI()),
 	)

@@ -54,7 +54,7 @@ func TestAnswers(t *testing.T) {
 		"error in a 200": {200, `{"message":"it broke"}`, "it broke", ""},
 		"nonsense":       {200, `{}`, "no results", ""},
 		"bad key":        {403, `{"message":"Unauthorized.","statusCode":403}`, "credentials", adapter.BadKey},
-		"no credit":      {400, `{"message":"Not enough credits","statusCode":400}`, "Not enough credits", adapter.OutOfCredit},
+		"no credit":      {400, `{"message":"Not enough credits","statusCode":400}`, "out of credit", adapter.OutOfCredit},
 		"limit":          {429, `{"message":"Too many requests"}`, "Too many", adapter.RateLimited},
 	} {
 		a := begin(`{}`, who).Respond(row.status, "application/json", row.body)
