@@ -15,6 +15,7 @@ func All() []Provider {
 		MetaLlama(),
 		Mistral(),
 		Ollama(),
+		OllamaV1(),
 		OpenAI(),
 		Perplexity(),
 		Together(),

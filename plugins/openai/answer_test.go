@@ -116,8 +116,9 @@ func TestPiecesOfToolCallsFindTheirCalls(t *testing.T) {
 	for name, frames := range map[string][]string{
 		"interleaved": {piece(`{"index":0,"id":"a","function":{"name":"f","arguments":""}}`), piece(`{"index":1,"id":"b","function":{"name":"g","arguments":"{"}}`),
 			piece(`{"index":0,"function":{"arguments":"{\"x\""}}`), piece(`{"index":1,"function":{"arguments":"}"}}`), piece(`{"index":0,"function":{"arguments":":1}"}}`)},
-		"out of order": {piece(`{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`), piece(`{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}`)},
-		"no index":     {piece(`{"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}`), piece(`{"id":"b","function":{"name":"g","arguments":"{"}}`), piece(`{"function":{"arguments":"}"}}`)},
+		"out of order":   {piece(`{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`), piece(`{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}`)},
+		"all numbered 0": {piece(`{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}`), piece(`{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}`)},
+		"no index":       {piece(`{"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}`), piece(`{"id":"b","function":{"name":"g","arguments":"{"}}`), piece(`{"function":{"arguments":"}"}}`)},
 	} {
 		_, last := play(t, `{"model":"m"}`, append(frames, end, "[DONE]"))
 		if a := last.Actions[0]; a.Kind != adapter.ActionDone || !strings.Contains(string(a.Data), want) {

@@ -42,21 +42,31 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 	return s.Next(s.bytes())
 }
 
-// place tells which call a piece belongs to. Servers that leave the index out send whole calls, each with an id.
+// place tells which call a piece belongs to. Servers that leave the index out, or number each call 0, send whole calls, each
+// with an id.
 func (s *state) place(call json.Value) uint32 {
-	if index, ok := call.Get("index").Int(); ok && index >= 0 && index < 1<<16 {
-		return uint32(index)
+	next := uint32(0)
+	if n := len(s.Calls); n > 0 {
+		next = s.Calls[n-1].Index + 1
+	}
+	if !s.stream {
+		return next
 	}
 	id := call.Get("id").Text()
+	if index, ok := call.Get("index").Int(); ok && index >= 0 && index < 1<<16 {
+		for i := range s.Calls {
+			if known := &s.Calls[i]; known.Index == uint32(index) && id != "" && known.ID != "" && known.ID != id {
+				return next
+			}
+		}
+		return uint32(index)
+	}
 	for i := range s.Calls {
-		if s.stream && id == "" && i == len(s.Calls)-1 || id != "" && s.Calls[i].ID == id {
+		if id == "" && i == len(s.Calls)-1 || id != "" && s.Calls[i].ID == id {
 			return s.Calls[i].Index
 		}
 	}
-	if n := len(s.Calls); n > 0 {
-		return s.Calls[n-1].Index + 1
-	}
-	return 0
+	return next
 }
 
 // end judges whether a stream that is over was whole. A proxy whose upstream died may well end its body cleanly.
