@@ -31,7 +31,7 @@ func (e *GuestError) Error() string {
 // RefusedError says why a module was not admitted.
 type RefusedError struct {
 	Module string // the name given to Load
-	// Rule that it breaks: "format", "size", "import", "export", "memory", "table", "start", "instruction", "complexity", "index"
+	// Rule that it breaks: "format", "size", "import", "export", "memory", "table", "global", "start", "instruction", "complexity", "index"
 	// (see package meter), "compile", "abi", "describe".
 	Rule    string
 	Message string // for people; names the function, the import or the export where it is about one

@@ -18,39 +18,55 @@ type instance struct {
 	name   string // of the adapter at work, for messages
 
 	// ctx carries the instance to the WASI stubs. It is no caller's: the engine does not look at contexts, by choice.
-	ctx    context.Context
-	guest  api.Module
-	memory api.Memory
-	fuel   api.MutableGlobal
-	alloc  api.Function
-	run    api.Function
-	stack  [2]uint64
+	ctx     context.Context
+	guest   api.Module
+	memory  api.Memory
+	linear  linear // memory, as that which can be put back
+	fuel    api.MutableGlobal
+	globals []api.MutableGlobal // the guest's, in the order of module.state
+	alloc   api.Function
+	run     api.Function
+	stack   [2]uint64
 
+	thrift uint64 // what part of the fuel a call gets; 1: all
 	random uint64 // state of the guest's randomness, the same for each call
 }
 
 type instanceKey struct{}
 
+// instantiate makes an instance in which nothing has run yet.
 func (m *Module) instantiate() (*instance, error) {
-	in := &instance{module: m, name: m.name}
+	in := &instance{module: m, name: m.name, linear: &compared{}, thrift: 1}
 	in.ctx = context.WithValue(context.Background(), instanceKey{}, in)
+	if m.runtime.pages != nil {
+		var err error
+		if in.linear, err = m.runtime.pages.reserve(int(m.runtime.options.MemoryLimit)); err != nil {
+			return nil, err
+		}
+	}
 	// No name, so that there may be many; no start functions: before the fuel is set, nothing may run.
-	guest, err := m.runtime.engine.InstantiateModule(in.ctx, m.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	guest, err := m.runtime.engine.InstantiateModule(in.linear.attach(in.ctx), m.compiled, config)
 	if err != nil {
+		in.linear.free()
 		return nil, in.fault(err)
 	}
 	in.guest, in.memory = guest, guest.Memory()
 	in.fuel, _ = guest.ExportedGlobal(meter.FuelExport).(api.MutableGlobal)
-	in.alloc, in.run = guest.ExportedFunction("caio_alloc"), guest.ExportedFunction("caio_step")
-	if err := in.warmUp(); err != nil {
-		in.close()
-		return nil, err
+	for _, name := range m.state {
+		global, ok := guest.ExportedGlobal(name).(api.MutableGlobal)
+		if !ok {
+			in.close()
+			return nil, fmt.Errorf("adapter module %s: its global %s cannot be put back", m.name, name)
+		}
+		in.globals = append(in.globals, global)
 	}
+	in.alloc, in.run = guest.ExportedFunction("caio_alloc"), guest.ExportedFunction("caio_step")
 	return in, nil
 }
 
-// warmUp initializes the guest and checks that it speaks our language.
-func (in *instance) warmUp() error {
+// start initializes the guest and checks that it speaks our language.
+func (in *instance) start() error {
 	in.refuel()
 	if in.module.initialize {
 		if err := in.call(in.guest.ExportedFunction("_initialize")); err != nil {
@@ -66,14 +82,65 @@ func (in *instance) warmUp() error {
 	return nil
 }
 
+// settle makes a fresh instance what the image says, without running any of its code.
+func (in *instance) settle(to *image) error {
+	if grow := uint32(len(to.memory)) - in.memory.Size(); grow > 0 {
+		if _, ok := in.memory.Grow(grow / pageBytes); !ok {
+			return in.guestError(KindMemory, "it has %d bytes of memory, and no more to be as it was: %d", in.memory.Size(), len(to.memory))
+		}
+	}
+	if err := in.linear.settle(in.bytes(), to); err != nil {
+		return err
+	}
+	in.putGlobals(to)
+	return nil
+}
+
+// restore undoes whatever the call wrote: what a guest keeps, the next caller, who may be another tenant, does not meet. An
+// instance that grew cannot be restored: memory never shrinks, and its size alone tells something.
+func (in *instance) restore() error {
+	to := in.module.image
+	if in.memory.Size() != uint32(len(to.memory)) {
+		return errGrew
+	}
+	in.putGlobals(to)
+	return in.linear.restore(in.bytes())
+}
+
+func (in *instance) putGlobals(to *image) {
+	for i, global := range in.globals {
+		global.Set(to.globals[i])
+	}
+}
+
+// errGrew is why an instance is replaced that did nothing wrong.
+var errGrew = errors.New("the instance's memory grew")
+
+// bytes returns the guest's memory, shared.
+func (in *instance) bytes() []byte {
+	all, _ := in.memory.Read(0, in.memory.Size())
+	return all
+}
+
 func (in *instance) close() {
 	// Closing frees memory; there is nothing to be done about an error, and the engine knows none here.
 	_ = in.guest.Close(in.ctx)
 }
 
+// serve runs one call. clean tells whether the instance is again what the image says; one that failed may be in any state, and
+// is not tried to be.
+func (in *instance) serve(adapter string, state []byte, ev *Event) (reply Reply, clean bool, err error) {
+	in.linear.enter()
+	defer in.linear.leave()
+	if reply, err = in.step(adapter, state, ev); err != nil {
+		return Reply{}, false, err
+	}
+	return reply, in.restore() == nil, nil
+}
+
 // refuel begins a call: fuel and randomness are those of every call.
 func (in *instance) refuel() {
-	in.fuel.Set(in.module.runtime.options.Fuel)
+	in.fuel.Set(in.module.runtime.options.Fuel / in.thrift)
 	in.random = 0
 }
 
@@ -183,4 +250,13 @@ func (in *instance) fault(err error) error {
 
 func (in *instance) guestError(kind Kind, format string, args ...any) *GuestError {
 	return &GuestError{Adapter: in.name, Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// picture takes the image of the instance as it is now.
+func (in *instance) picture() (*image, error) {
+	globals := make([]uint64, len(in.globals))
+	for i, global := range in.globals {
+		globals[i] = global.Get()
+	}
+	return newImage(in.bytes(), globals, in.module.runtime.pages)
 }

@@ -21,8 +21,10 @@ type Module struct {
 	digest     string
 	adapters   []Info
 	compiled   wazero.CompiledModule
-	initialize bool // it exports _initialize
-	keepBytes  uint32
+	initialize bool            // it exports _initialize
+	data       []meter.Segment // until the image is taken: what lies in memory at first
+	state      []string        // names of its mutable globals' exports
+	image      *image          // what every call begins with
 
 	slots chan struct{} // one token in it for each instance at work
 	mu    sync.Mutex
@@ -71,7 +73,7 @@ func (r *Runtime) Load(ctx context.Context, name string, wasm []byte) (*Module, 
 	}
 	sum := sha256.Sum256(wasm)
 	m := &Module{
-		runtime: r, name: name, digest: hex.EncodeToString(sum[:]), compiled: compiled,
+		runtime: r, name: name, digest: hex.EncodeToString(sum[:]), compiled: compiled, state: read.State, data: read.Data,
 		slots: make(chan struct{}, r.options.MaxInstances),
 	}
 	_, m.initialize = read.Exports["_initialize"]
@@ -110,13 +112,12 @@ func admit(name string, read *meter.Module) error {
 	return nil
 }
 
-// introduce makes the first instance, which says what the module is, and keeps it for the first call.
+// introduce makes the first instance, asks it what the module is, takes the image from it, and keeps it for the first call.
 func (m *Module) introduce() error {
-	in, err := m.instantiate()
+	in, err := m.first()
 	if err != nil {
 		return err
 	}
-	m.keepBytes = max(in.memory.Size(), m.runtime.options.MemoryLimit/4)
 	doc, err := in.describe()
 	if err != nil {
 		in.close()
@@ -126,8 +127,55 @@ func (m *Module) introduce() error {
 		in.close()
 		return &RefusedError{m.name, "describe", err.Error()}
 	}
+	if !in.practise() {
+		in.close()
+		if in, err = m.first(); err != nil {
+			return err
+		}
+	}
+	if m.image, err = in.picture(); err != nil {
+		in.close()
+		return err
+	}
+	if err := in.settle(m.image); err != nil {
+		in.close()
+		m.image.close()
+		return err
+	}
+	m.data = nil
 	m.idle = append(m.idle, in)
+	m.runtime.hold(m)
 	return nil
+}
+
+// first makes an instance that has started, as the image is taken from one.
+func (m *Module) first() (*instance, error) {
+	in, err := m.instantiate()
+	if err != nil {
+		return nil, err
+	}
+	memory := in.bytes()
+	for _, segment := range m.data {
+		copy(memory[segment.At:], segment.Bytes)
+	}
+	if err := in.start(); err != nil {
+		in.close()
+		return nil, err
+	}
+	return in, nil
+}
+
+// another makes a further instance, from the image.
+func (m *Module) another() (*instance, error) {
+	in, err := m.instantiate()
+	if err != nil {
+		return nil, err
+	}
+	if err := in.settle(m.image); err != nil {
+		in.close()
+		return nil, err
+	}
+	return in, nil
 }
 
 // Name returns the name given to Load.
@@ -149,8 +197,8 @@ func (m *Module) step(ctx context.Context, adapter string, state []byte, ev *Eve
 	if err != nil {
 		return Reply{}, err
 	}
-	reply, err := in.step(adapter, state, ev)
-	m.put(in, err == nil)
+	reply, clean, err := in.serve(adapter, state, ev)
+	m.put(in, clean)
 	return reply, err
 }
 
@@ -172,7 +220,7 @@ func (m *Module) acquire(ctx context.Context) (*instance, error) {
 		return in, nil
 	}
 	m.mu.Unlock()
-	in, err := m.instantiate()
+	in, err := m.another()
 	if err != nil {
 		<-m.slots
 		return nil, err
@@ -180,9 +228,9 @@ func (m *Module) acquire(ctx context.Context) (*instance, error) {
 	return in, nil
 }
 
-// put takes an instance back. One that failed may be in any state, and memory never shrinks: both are replaced at need.
-func (m *Module) put(in *instance, healthy bool) {
-	if healthy && in.memory.Size() <= m.keepBytes {
+// put takes an instance back. One that is not as the image says is replaced at need.
+func (m *Module) put(in *instance, clean bool) {
+	if clean {
 		m.mu.Lock()
 		m.idle = append(m.idle, in)
 		m.mu.Unlock()

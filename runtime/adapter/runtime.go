@@ -8,7 +8,8 @@
 //
 // It guarantees that a guest computes for no longer than its fuel lasts and in no more memory than its limit, sees no
 // clock, file, argument or randomness but fixed ones, and that whatever it does ends one call with a *GuestError and
-// nothing else: the instance is thrown away, other guests and other calls are not disturbed. It starts no goroutines; a
+// nothing else: the instance is thrown away, other guests and other calls are not disturbed. Every call finds the guest's memory
+// and globals as they were after its warm-up, whoever called before, and whatever was left there. It starts no goroutines; a
 // call runs on its caller's.
 //
 //	r, err := adapter.Open(ctx, adapter.Options{CacheDir: dir})
@@ -68,10 +69,24 @@ type Runtime struct {
 	limits  meter.Limits
 	engine  wazero.Runtime
 	cache   wazero.CompilationCache // nil: none
+	pages   *pagemap                // nil: guests' memory is compared
 
 	mu      sync.Mutex
-	running int           // calls and loads on their way; guarded by mu
-	closing chan struct{} // not nil once Close was called, closed when running is 0; guarded by mu
+	running int                   // calls and loads on their way; guarded by mu
+	closing chan struct{}         // not nil once Close was called, closed when running is 0; guarded by mu
+	held    map[*holding]struct{} // guarded by mu
+}
+
+// holding is what a module holds beyond Go's heap. The Runtime gives it back when nothing refers to the module any more, or when
+// it is closed.
+type holding struct {
+	compiled wazero.CompiledModule
+	image    *image
+}
+
+func (h *holding) free(ctx context.Context) error {
+	h.image.close()
+	return h.compiled.Close(ctx)
 }
 
 // ErrClosed is returned by calls of a Runtime that was closed.
@@ -85,7 +100,7 @@ func Open(ctx context.Context, options Options) (*Runtime, error) {
 	}
 	pages := options.MemoryLimit / pageBytes
 	config := wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features).WithMemoryLimitPages(pages)
-	r := &Runtime{options: options, limits: meter.Limits{
+	r := &Runtime{options: options, held: map[*holding]struct{}{}, limits: meter.Limits{
 		ModuleBytes: maxModuleBytes, Functions: 100_000, Types: 10_000, Globals: 10_000, TableElements: 100_000,
 		FunctionBytes: 1 << 20, Complexity: 500_000, TotalComplexity: 12_000_000, MemoryPages: uint64(pages),
 	}}
@@ -96,6 +111,9 @@ func Open(ctx context.Context, options Options) (*Runtime, error) {
 		config = config.WithCompilationCache(r.cache)
 	}
 	r.engine = wazero.NewRuntimeWithConfig(ctx, config)
+	if pages, err := openPagemap(); err == nil { // where it is not to be had, comparing takes its place
+		r.pages = pages
+	}
 	if err := instantiateWASI(ctx, r.engine); err != nil {
 		return nil, errors.Join(err, r.release(ctx))
 	}
@@ -210,10 +228,38 @@ func (r *Runtime) Close(ctx context.Context) error {
 	}
 }
 
+// hold makes the Runtime give back what m holds in time: when a module was removed, and the last execution that began with it
+// is over, nothing refers to it, and nobody else could tell.
+func (r *Runtime) hold(m *Module) {
+	h := &holding{m.compiled, m.image}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held[h] = struct{}{}
+	goruntime.AddCleanup(m, r.letGo, h)
+}
+
+func (r *Runtime) letGo(h *holding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, held := r.held[h]; held {
+		delete(r.held, h)
+		_ = h.free(context.Background()) // unmapping what was mapped; there is nobody to tell
+	}
+}
+
 func (r *Runtime) release(ctx context.Context) error {
-	err := r.engine.Close(ctx)
+	err := r.engine.Close(ctx) // the instances, then what they stand on
+	r.mu.Lock()
+	for h := range r.held {
+		err = errors.Join(err, h.free(ctx))
+	}
+	clear(r.held)
+	r.mu.Unlock()
 	if r.cache != nil {
 		err = errors.Join(err, r.cache.Close(ctx))
+	}
+	if r.pages != nil {
+		err = errors.Join(err, r.pages.close())
 	}
 	return err
 }

@@ -321,3 +321,15 @@ func BenchmarkLoadFresh(b *testing.B) {
 		load(b, wasm, Options{})
 	}
 }
+
+// BenchmarkAnotherInstance is what a call pays that finds no idle instance.
+func BenchmarkAnotherInstance(b *testing.B) {
+	a := find(b, open(b, cached(b, Options{})), shippedWASM(b), "openai")
+	measure(b, func() {
+		in, err := a.module.another()
+		if err != nil {
+			b.Fatal(err)
+		}
+		in.close()
+	})
+}

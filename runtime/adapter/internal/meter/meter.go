@@ -16,13 +16,17 @@
 // or drop segments are known; any other is refused, since skipping what one cannot read is how code is hidden. Tables and
 // segments stay as they were so that an instance's memory and globals are all of its state.
 //
+// Data segments are taken out, for the host to place them once (a Go guest has 25,000, which took 4 ms for each instance), and
+// the guest's mutable globals are exported under names of the host's, [Module.State] lists them, so that the host can put them
+// back. Those that hold references are refused: no compiler makes them, and a reference is no number to be kept.
+//
 // Functions are pure and safe for concurrent use; no goroutines.
 package meter
 
 import "fmt"
 
 // Version names the rewriting. It changes whenever the same module would be rewritten to other bytes.
-const Version = "2"
+const Version = "3"
 
 // FuelExport is the name under which the rewritten module exports its fuel, a mutable i64. It is 0 at first, so nothing
 // runs before the host has set it; negative means that a trap was ours.
@@ -46,7 +50,7 @@ type Limits struct {
 
 // Refusal says why a module is not admitted.
 type Refusal struct {
-	Rule    string // "format", "size", "import", "export", "memory", "table", "start", "instruction", "complexity", "index"
+	Rule    string // "format", "size", "import", "export", "memory", "table", "global", "start", "instruction", "complexity", "index"
 	Message string // for people; names the function, where it is about one
 }
 
@@ -60,10 +64,18 @@ func refuse(rule, format string, args ...any) *Refusal {
 // Import is a function that a module asks for.
 type Import struct{ Module, Name, Type string }
 
+// Segment is a piece of a memory's first content. It lies within the memory's first size, and is shared with the bytes given to Read.
+type Segment struct {
+	At    uint32
+	Bytes []byte
+}
+
 // Module is what Read found.
 type Module struct {
 	Imports         []Import          // in their order
 	Exports         map[string]string // by name: "memory", "table", "global", or a function's type, such as "(i32, i32) -> (i64)"
+	Data            []Segment         // what lies in the memory at first, in the order of writing; the rewritten module places nothing
+	State           []string          // names under which the rewritten module exports the guest's mutable globals, in their order
 	Complexity      uint64            // of one function: about its branches x (its locals + its branches / 32)
 	TotalComplexity uint64
 	metered         []byte
@@ -82,7 +94,7 @@ func Read(wasm []byte, limits Limits) (*Module, error) {
 		return nil, err
 	}
 	return &Module{
-		Imports: p.imports, Exports: p.exports, Complexity: p.complexity, TotalComplexity: p.totalComplexity,
+		Imports: p.imports, Exports: p.exports, Data: p.data, State: p.stateNames(), Complexity: p.complexity, TotalComplexity: p.totalComplexity,
 		metered: p.assemble(),
 	}, nil
 }

@@ -39,8 +39,12 @@ type parser struct {
 	imports   []Import
 	functions []uint32 // type of each function, imported ones first
 	globals   int
+	mutable   []uint32 // which of the globals are
 	memories  int
-	exports   map[string]string
+
+	memoryBytes uint64 // at first
+	data        []Segment
+	exports     map[string]string
 
 	complexity, totalComplexity uint64
 
@@ -245,6 +249,7 @@ func (p *parser) readMemories(r *reader) *Refusal {
 		if most < least {
 			r.broken = true
 		}
+		p.memoryBytes = uint64(least) << 16
 		// A larger maximum than ours is no fault: memory.grow beyond it answers -1, as it may at any time.
 		body := appendU32([]byte{1, 1}, least)
 		p.sections[secMemory] = appendU32(body, min(most, uint32(p.limits.MemoryPages)))
@@ -258,13 +263,19 @@ func (p *parser) readGlobals(r *reader) *Refusal {
 		return refuse("size", "%d globals, at most %d are allowed", n, p.limits.Globals)
 	}
 	for range n {
-		valueType(r)
-		if r.byte() > 1 {
+		typ, mutable := valueType(r), r.byte()
+		if mutable > 1 {
 			r.broken = true
 		}
 		constant(r, p.globals)
 		if r.broken {
 			return nil
+		}
+		if mutable == 1 {
+			if strings.HasSuffix(typ, "ref") {
+				return refuse("global", "global %d is a %s that can be set: what it holds could not be put back after a call", p.globals, typ)
+			}
+			p.mutable = append(p.mutable, uint32(p.globals))
 		}
 		p.globals++
 	}
@@ -365,8 +376,12 @@ func (p *parser) readElements(r *reader) *Refusal {
 	return nil
 }
 
+// readData takes the active segments out of the module: what lies in memory at first is the host's to place, once for all
+// instances. In their stead stand empty ones, because code names segments by their number; an active segment is empty for it anyway.
 func (p *parser) readData(r *reader) *Refusal {
-	for range r.count() {
+	n := r.count()
+	out := appendU32(make([]byte, 0, 5+2*n), uint32(n))
+	for i := range n {
 		flags := r.u32()
 		if flags > 2 {
 			r.broken = true
@@ -374,15 +389,35 @@ func (p *parser) readData(r *reader) *Refusal {
 		if flags == 2 {
 			r.u32()
 		}
+		at, known := uint64(0), true
 		if flags != 1 {
-			constant(r, p.globals)
+			at, known = place(r)
 		}
-		r.bytes(r.u32())
+		bytes := r.bytes(r.u32())
 		if r.broken {
 			return nil
 		}
+		if flags == 1 {
+			out = append(appendU32(append(out, 1), uint32(len(bytes))), bytes...)
+			continue
+		}
+		if !known || at+uint64(len(bytes)) > p.memoryBytes {
+			return refuse("memory", "data segment %d, %d bytes, is placed by no number, or beyond the memory", i, len(bytes))
+		}
+		p.data = append(p.data, Segment{uint32(at), bytes})
+		out = append(out, 1, 0)
 	}
+	p.sections[secData] = out
 	return nil
+}
+
+// place reads a constant expression that is one i32.const, as compilers write it.
+func place(r *reader) (at uint64, known bool) {
+	if r.byte() != 0x41 {
+		return 0, false
+	}
+	at = uint64(uint32(r.s32()))
+	return at, r.byte() == 0x0b
 }
 
 // clip bounds a foreign name in a message.

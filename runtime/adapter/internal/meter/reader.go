@@ -57,6 +57,16 @@ func (r *reader) u32() uint32 {
 	return uint32(v)
 }
 
+// s32 reads a signed number of 32 bits.
+func (r *reader) s32() int32 {
+	from := r.at
+	v := r.leb(32)
+	if bits := uint(7 * (r.at - from)); bits < 32 && r.at > 0 && !r.broken && r.buf[r.at-1]&0x40 != 0 {
+		v |= ^uint64(0) << bits
+	}
+	return int32(v)
+}
+
 func (r *reader) name() string {
 	b := r.bytes(r.u32())
 	if !utf8.Valid(b) {

@@ -1,5 +1,7 @@
 package meter
 
+import "strconv"
+
 // write appends the function, with its charges, to a code section.
 func (b *body) write(out []byte) []byte {
 	// Two locals of our own: what is left of the fuel, and a length on the stack.
@@ -95,10 +97,9 @@ func (p *parser) assemble() []byte {
 		body := p.sections[id]
 		switch {
 		case id == secGlobal:
-			body = extend(body, p.present[id], 0x7e, 1, 0x42, 0, 0x0b) // mutable i64, i64.const 0
+			body = extend(body, p.present[id], 1, 0x7e, 1, 0x42, 0, 0x0b) // mutable i64, i64.const 0
 		case id == secExport:
-			entry := append([]byte{byte(len(FuelExport))}, FuelExport...)
-			body = extend(body, p.present[id], appendU32(append(entry, 3), uint32(p.globals))...)
+			body = extend(body, p.present[id], 1+len(p.mutable), p.exportState(exportGlobal(nil, FuelExport, uint32(p.globals)))...)
 		case !p.present[id]:
 			continue
 		}
@@ -108,13 +109,35 @@ func (p *parser) assemble() []byte {
 	return out
 }
 
-// extend adds an entry to a section's vector.
-func extend(body []byte, present bool, entry ...byte) []byte {
+// stateNames returns what the mutable globals are exported as.
+func (p *parser) stateNames() []string {
+	names := make([]string, len(p.mutable))
+	for i, index := range p.mutable {
+		names[i] = reserved + "_global_" + strconv.FormatUint(uint64(index), 10)
+	}
+	return names
+}
+
+func (p *parser) exportState(entries []byte) []byte {
+	for i, name := range p.stateNames() {
+		entries = exportGlobal(entries, name, p.mutable[i])
+	}
+	return entries
+}
+
+// exportGlobal appends an entry of the export section; names are shorter than 128 bytes.
+func exportGlobal(dst []byte, name string, index uint32) []byte {
+	dst = append(append(dst, byte(len(name))), name...)
+	return appendU32(append(dst, 3), index)
+}
+
+// extend adds entries to a section's vector.
+func extend(body []byte, present bool, count int, entries ...byte) []byte {
 	r := reader{buf: body}
 	n := uint32(0)
 	if present {
 		n = r.u32()
 	}
-	out := appendU32(make([]byte, 0, len(body)+len(entry)+5), n+1)
-	return append(append(out, body[r.at:]...), entry...)
+	out := appendU32(make([]byte, 0, len(body)+len(entries)+5), n+uint32(count))
+	return append(append(out, body[r.at:]...), entries...)
 }
