@@ -116,7 +116,7 @@ func TestTheShippedAdaptersWorkInTheSandbox(t *testing.T) {
 	for _, info := range m.Adapters() {
 		names = append(names, info.Name)
 	}
-	if !slices.Equal(names, []string{"openai", "http"}) || len(m.Digest()) != 64 || m.Name() != "shipped" {
+	if !slices.Contains(names, "openai") || !slices.Contains(names, "http") || len(m.Digest()) != 64 || m.Name() != "shipped" {
 		t.Fatalf("%v %s", names, m.Digest())
 	}
 	c, err := NewCatalog(m)
