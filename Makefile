@@ -4,7 +4,7 @@
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
-MODULES  = . sdk/adapter sdk/adaptertest plugins plugins/conformance
+MODULES  = . sdk/adapter sdk/adaptertest plugins plugins/conformance examples/adapters/go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUF      = $(GO) tool -modfile=tools/buf.mod buf
 
