@@ -7,6 +7,7 @@ package main
 import (
 	"github.com/smarthausgroup/caio/plugins/alephalpha"
 	"github.com/smarthausgroup/caio/plugins/anthropic"
+	"github.com/smarthausgroup/caio/plugins/cohere"
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
 	"github.com/smarthausgroup/caio/plugins/gemini"
@@ -27,6 +28,7 @@ func init() {
 		alephalpha.Adapter{},
 		anthropic.Adapter{},
 		openai.New(openai.AzureOpenAI()),
+		cohere.Adapter{},
 		deepgram.Adapter{},
 		elevenlabs.Adapter{},
 		gemini.Adapter{},

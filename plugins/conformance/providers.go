@@ -6,6 +6,7 @@ func All() []Provider {
 		AlephAlpha(),
 		Anthropic(),
 		AzureOpenAI(),
+		Cohere(),
 		Gemini(),
 		GeminiVertex(),
 		Groq(),

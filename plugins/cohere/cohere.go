@@ -1,0 +1,190 @@
+// Package cohere is the adapter "cohere": chat, embeddings and reranking by Cohere's API, its second version or its first.
+//
+// # Settings
+//
+// All are optional; a setting that is not listed is an error.
+//
+//	model       the model, where the request names none
+//	models      list of models; the first is used where neither the request nor model names one
+//	api         "v2", the default, or "v1", which older deployments speak
+//	input_type  what vectors are for where the request does not say: "search_document", the default, "search_query",
+//	            "classification" or "clustering"
+//	extra_body  object whose fields are added to every request, such as {"safety_mode": "STRICT"}, {"documents": [...]} or
+//	            {"truncate": "NONE"}; fields that this adapter writes itself are refused
+//
+// # What is understood
+//
+// Of v2 chat texts and images, tools and their results, schemas, thinking, and what samples. The API knows tool_choice "required" and
+// "none", thinks or does not ("none", "high", or a budget of tokens), and has ranges of its own: temperature, frequency_penalty and
+// presence_penalty 0..1, top_p 0.01..0.99, top_k 0..500. What is outside is refused by name, as are names of speakers, audio and files.
+// What a model plans before it calls tools is a thought, and is handed back as its tool_plan. A proof of thought is for who gave it; other
+// providers' are not sent.
+//
+// Of v1 chat the same without images, thinking and tool_choice; tools take parameters of plain types. Calls have no ids there: they get
+// one, "cohere_" and the answer's id and the call's number.
+//
+// Citations come as metadata.citations, what Cohere bills as metadata.billed_units; usage counts all tokens, those of Cohere's own
+// prompt among them. The answer to a rerank counts searches as units.
+//
+// A stream ends with message-end or, of v1, stream-end; one that ends without is an error. An answer that ended in ERROR or TIMEOUT
+// is an error. v1 streams come in lines of JSON; lines of SSE are understood, too.
+package cohere
+
+import (
+	"errors"
+
+	"github.com/smarthausgroup/caio/plugins/internal/normal"
+	"github.com/smarthausgroup/caio/sdk/adapter"
+	"github.com/smarthausgroup/caio/sdk/adapter/json"
+)
+
+// Adapter speaks to Cohere; its zero value is ready.
+type Adapter struct{}
+
+// Info names the adapter.
+func (Adapter) Info() adapter.Info {
+	return adapter.Info{Name: "cohere", Version: "1.0.0", Description: "Cohere: chat with tools, images and reasoning, streams, embeddings, rerank"}
+}
+
+// Step asks at the start, and puts the answer together.
+func (Adapter) Step(doc []byte, ev *adapter.Event) (adapter.Reply, error) {
+	if ev.Kind == adapter.KindStart {
+		return start(ev)
+	}
+	s, err := recall(doc)
+	if err != nil {
+		return adapter.Reply{}, errors.New("state: " + err.Error())
+	}
+	switch ev.Kind {
+	case adapter.KindResponse:
+		if ev.Status < 200 || ev.Status > 299 {
+			return adapter.Reply{}, refusal(ev.Status, ev.Body)
+		}
+		if s.stream {
+			return adapter.Reply{State: doc}, nil // the head
+		}
+		return s.whole(ev.Body)
+	case adapter.KindFrame:
+		return s.frame(ev)
+	case adapter.KindEnd:
+		return adapter.Reply{}, normal.BrokeOff("it did not say that the answer is over")
+	}
+	return adapter.Reply{}, errors.New("an answer was expected, no timer")
+}
+
+func start(ev *adapter.Event) (adapter.Reply, error) {
+	c, err := normal.Start(ev, "chat", "embedding", "rerank")
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	c.Settings.Text("model", "")
+	c.Settings.List("models")
+	api, inputType := c.Settings.Text("api", "v2"), c.Settings.Text("input_type", "search_document")
+	extra := c.Settings.Object("extra_body")
+	if err := c.Settings.Err(); err != nil {
+		return adapter.Reply{}, err
+	}
+	if api != "v2" && api != "v1" {
+		return adapter.Reply{}, normal.BadSetting("api", "is neither v1 nor v2")
+	}
+	model, err := c.Model()
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	after := state{kind: c.Kind, first: api == "v1"}
+	var w json.Writer
+	w.Begin('{')
+	w.Key("model")
+	w.String(model)
+	path := "chat"
+	switch {
+	case c.Kind == "embedding":
+		path = "embed"
+		after.inputs, err = embed(c, &w, after.first, inputType)
+	case c.Kind == "rerank":
+		path = "rerank"
+		after.inputs, err = rerank(c, &w)
+	case after.first:
+		after.stream = c.Stream
+		err = chat1(c, &w)
+	default:
+		after.stream = c.Stream
+		err = chat2(c, &w)
+	}
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	if after.stream {
+		w.Key("stream")
+		w.Bool(true)
+	}
+	w.End('}')
+	body, err := normal.Extend(w.Bytes(), "extra_body", extra)
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	after.answer.Warnings = c.Warnings
+	url := c.Base + "/" + api + "/" + path
+	call := normal.Post(url, body)
+	switch {
+	case after.stream && after.first:
+		call = normal.PostStream("ndjson", url, body)
+	case after.stream:
+		call = normal.PostStream("sse", url, body)
+	}
+	return adapter.Reply{State: after.bytes(), Actions: []adapter.Action{call}}, nil
+}
+
+// state is what must be known when the next event comes.
+type state struct {
+	kind   string
+	first  bool // v1
+	stream bool
+	inputs uint32 // texts or documents that were sent
+	answer normal.Answer
+}
+
+func (s *state) bytes() []byte {
+	var e adapter.Encoder
+	e.Text(1, s.kind)
+	e.Flag(2, s.first)
+	e.Flag(3, s.stream)
+	e.Number(4, s.inputs)
+	mark := e.Open(5)
+	s.answer.Encode(&e)
+	e.Close(mark)
+	return e.Bytes()
+}
+
+func recall(doc []byte) (s state, err error) {
+	d := adapter.Decoder{Rest: doc}
+	for d.Next() {
+		switch d.Tag {
+		case 1:
+			s.kind = d.Text()
+		case 2:
+			s.first = d.Flag()
+		case 3:
+			s.stream = d.Flag()
+		case 4:
+			s.inputs = d.Number()
+		case 5:
+			s.answer, d.Err = normal.DecodeAnswer(d.Value)
+		}
+	}
+	return s, d.Err
+}
+
+// refusal maps an answer that is no 2xx. A model that is not there, or no more, is a 404; there is nothing else that may be missing.
+func refusal(status int, body []byte) error {
+	var said, code string
+	if v, err := json.Parse(body); err == nil {
+		said, code = normal.Complaint(v)
+		code += " " + v.Get("error_type").Text()
+	}
+	failure := normal.Classify(status, said, code)
+	if f, ok := failure.(*adapter.Failure); ok && status == 404 && f.Reason == "" {
+		f.Reason = adapter.ModelNotFound
+	}
+	return failure
+}
