@@ -94,7 +94,7 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 	if r.Model, err = c.Model(); err != nil {
 		return adapter.Reply{}, err
 	}
-	if r.Options, err = claude.ReadOptions(&c.Settings); err != nil {
+	if r.Options, err = claude.ReadOptions(&c.Settings, 4096); err != nil {
 		return adapter.Reply{}, err
 	}
 	headers := []adapter.Header{{Name: "anthropic-version", Value: c.Settings.Text("version", "2023-06-01")}}

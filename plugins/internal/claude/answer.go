@@ -63,7 +63,7 @@ func (a *Answer) Whole(body json.Value) (adapter.Reply, error) {
 	index := int64(0)
 	for block := range content.Items() {
 		a.block(index, block)
-		a.blockEnd(index)
+		a.Close(index)
 		index++
 	}
 	a.stop(body)
@@ -84,7 +84,7 @@ func (a *Answer) block(index int64, block json.Value) {
 	case "text":
 		a.Say(block.Get("text").Text())
 		for citation := range block.Get("citations").Items() {
-			a.cite(citation)
+			a.Cite(citation)
 		}
 	case "thinking":
 		a.Think(block.Get("thinking").Text())
@@ -92,31 +92,55 @@ func (a *Answer) block(index int64, block json.Value) {
 	case "redacted_thinking":
 		a.Hide(block.Get("data").Text())
 	case "tool_use":
-		call := normal.ToolCall{Index: uint32(index), ID: block.Get("id").Text(), Name: block.Get("name").Text()}
+		call := normal.ToolCall{ID: block.Get("id").Text(), Name: block.Get("name").Text()}
 		if input := block.Get("input"); !input.Empty() {
 			call.Arguments = append(call.Arguments, input...)
 		}
-		if a.AsTool && call.Name == AnswerTool {
-			a.answer = uint32(index) + 1
-			a.Say(string(call.Arguments))
-			return
-		}
-		a.Call(call)
+		a.Use(index, call)
 	}
 }
 
-// blockEnd takes the end of a block: a call whose arguments never came has none.
-func (a *Answer) blockEnd(index int64) {
+// Use takes a block in which a tool is called, whole or the beginning of it.
+func (a *Answer) Use(index int64, call normal.ToolCall) {
+	call.Index = uint32(index)
+	if a.AsTool && call.Name == AnswerTool {
+		a.answer = uint32(index) + 1
+		a.Say(string(call.Arguments))
+		return
+	}
+	a.Call(call)
+}
+
+// Input takes a piece of a call's arguments. Tools that the provider itself runs, which nobody took by Use, come in the same pieces.
+func (a *Answer) Input(index int64, said string) {
+	switch at := a.called(index); {
+	case said == "":
+	case a.answer > 0 && uint32(index)+1 == a.answer:
+		a.Say(said)
+	case at >= 0:
+		a.Call(normal.ToolCall{Index: uint32(index), Arguments: []byte(said)})
+	}
+}
+
+// Close takes the end of a block: a call whose arguments never came has none.
+func (a *Answer) Close(index int64) {
+	if at := a.called(index); at >= 0 && len(a.Calls[at].Arguments) == 0 {
+		a.Call(normal.ToolCall{Index: uint32(index), Arguments: []byte("{}")})
+	}
+}
+
+// called returns the place of the call that the block is, -1 if it is none.
+func (a *Answer) called(index int64) int {
 	for i := range a.Calls {
-		if c := &a.Calls[i]; int64(c.Index) == index && len(c.Arguments) == 0 {
-			a.Call(normal.ToolCall{Index: c.Index, Arguments: []byte("{}")})
-			return
+		if int64(a.Calls[i].Index) == index {
+			return i
 		}
 	}
+	return -1
 }
 
-// cite keeps a citation, in the provider's form, in the result's metadata.
-func (a *Answer) cite(citation json.Value) {
+// Cite keeps a citation, in the provider's form, in the result's metadata.
+func (a *Answer) Cite(citation json.Value) {
 	var w json.Writer
 	w.Begin('[')
 	for _, f := range a.Metadata {
@@ -136,7 +160,12 @@ func (a *Answer) stop(message json.Value) {
 	if details := message.Get("stop_details"); details.Exists() {
 		a.Note("stop_details", append(json.Value(nil), details...))
 	}
-	switch reason := message.Get("stop_reason").Text(); reason {
+	a.Stop(message.Get("stop_reason").Text())
+}
+
+// Stop takes the word for why the model stopped; empty: it has not.
+func (a *Answer) Stop(reason string) {
+	switch reason {
 	case "":
 	case "end_turn", "stop_sequence":
 		a.Finish = "stop"
@@ -147,7 +176,7 @@ func (a *Answer) stop(message json.Value) {
 		if a.answer > 0 && len(a.Calls) == 0 {
 			a.Finish = "stop" // nobody is to answer the call of AnswerTool
 		}
-	case "refusal":
+	case "refusal", "guardrail_intervened", "content_filtered":
 		a.Finish = "content_filter"
 	default:
 		a.Finish = reason
@@ -179,9 +208,9 @@ func (a *Answer) Frame(event json.Value) (adapter.Reply, error) {
 	if event.Get("error").Exists() {
 		return adapter.Reply{}, normal.ErrorInside(event)
 	}
-	index, _ := event.Get("index").Int()
-	if index < 0 || index > 1<<16 {
-		return adapter.Reply{}, normal.Nonsense("has a block of an impossible number")
+	index, err := Index(event.Get("index"))
+	if err != nil {
+		return adapter.Reply{}, err
 	}
 	switch event.Get("type").Text() {
 	case "message_start":
@@ -195,7 +224,7 @@ func (a *Answer) Frame(event json.Value) (adapter.Reply, error) {
 	case "content_block_delta":
 		a.piece(index, event.Get("delta"))
 	case "content_block_stop":
-		a.blockEnd(index)
+		a.Close(index)
 	case "message_delta":
 		a.stop(event.Get("delta"))
 		a.count(event.Get("usage"))
@@ -208,6 +237,15 @@ func (a *Answer) Frame(event json.Value) (adapter.Reply, error) {
 	return a.Next(a.Bytes()) // pings, and what later versions add
 }
 
+// Index reads the number of a block; absent, it is 0.
+func Index(v json.Value) (int64, error) {
+	index, _ := v.Int()
+	if index < 0 || index > 1<<16 {
+		return 0, normal.Nonsense("has a block of an impossible number")
+	}
+	return index, nil
+}
+
 func (a *Answer) piece(index int64, delta json.Value) {
 	switch delta.Get("type").Text() {
 	case "text_delta":
@@ -217,19 +255,9 @@ func (a *Answer) piece(index int64, delta json.Value) {
 	case "signature_delta":
 		a.Sign(delta.Get("signature").Text())
 	case "citations_delta":
-		a.cite(delta.Get("citation"))
+		a.Cite(delta.Get("citation"))
 	case "input_json_delta":
-		said := delta.Get("partial_json").Text()
-		if a.answer > 0 && uint32(index)+1 == a.answer {
-			a.Say(said)
-			return
-		}
-		for i := range a.Calls { // blocks of tools that the provider runs come in the same pieces
-			if int64(a.Calls[i].Index) == index && said != "" {
-				a.Call(normal.ToolCall{Index: uint32(index), Arguments: []byte(said)})
-				return
-			}
-		}
+		a.Input(index, delta.Get("partial_json").Text())
 	}
 }
 

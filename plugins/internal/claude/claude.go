@@ -15,7 +15,7 @@ import (
 
 // Options are the settings by which the models differ.
 type Options struct {
-	MaxTokens int64 // where the request names none, which the API does not allow
+	MaxTokens int64 // where the request names none; 0: not said
 	Budget    bool  // thinking is asked for by a number of tokens, not by effort
 	SchemaAs  string
 	Extra     json.Value // fields that every request gets
@@ -30,15 +30,15 @@ const (
 // AnswerTool is the tool that a model is made to call where an answer must be JSON and the API has no other way to say so.
 const AnswerTool = "json_answer"
 
-// ReadOptions reads the settings max_tokens (default 4096), thinking ("effort", "budget"), schema_as ("output_config", "tool")
+// ReadOptions reads the settings max_tokens (maxTokens where it is not there), thinking ("effort", "budget"), schema_as ("output_config", "tool")
 // and extra_body.
-func ReadOptions(s *normal.Settings) (o Options, err error) {
-	o.MaxTokens = s.Number("max_tokens", 4096)
+func ReadOptions(s *normal.Settings, maxTokens int64) (o Options, err error) {
+	o.MaxTokens = s.Number("max_tokens", maxTokens)
 	thinking := s.Text("thinking", "effort")
 	o.SchemaAs = s.Text("schema_as", SchemaConfig)
 	o.Extra = s.Object("extra_body")
 	switch {
-	case o.MaxTokens < 1:
+	case o.MaxTokens < min(1, maxTokens):
 		return o, normal.BadSetting("max_tokens", "must be above 0")
 	case thinking != "effort" && thinking != "budget":
 		return o, normal.BadSetting("thinking", "must be effort or budget")

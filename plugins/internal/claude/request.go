@@ -19,8 +19,7 @@ type Request struct {
 	Version string // of the body (anthropic_version); empty: it stands elsewhere
 	Stream  bool   // the body says that the answer is to be a stream
 
-	w      json.Writer
-	asTool bool // the answer is made JSON by a tool
+	w json.Writer
 }
 
 // Write returns the body, and whether the answer will be the arguments of AnswerTool.
@@ -43,13 +42,16 @@ func (r *Request) Write() (body []byte, asTool bool, err error) {
 	if err := r.sampling(); err != nil {
 		return nil, false, err
 	}
-	effort, err := r.thinking()
+	thinking, err := r.Options.Think(c)
 	if err != nil {
 		return nil, false, err
 	}
-	schema := r.schema()
-	r.output(effort, schema)
-	if err := r.tools(schema); err != nil {
+	w.Key("max_tokens")
+	w.Int(thinking.MaxTokens)
+	thinking.Write(w)
+	schema, asTool := r.Options.Schema(c)
+	r.output(thinking.Effort, schema, asTool)
+	if err := r.tools(schema, asTool); err != nil {
 		return nil, false, err
 	}
 	if r.Stream {
@@ -58,7 +60,7 @@ func (r *Request) Write() (body []byte, asTool bool, err error) {
 	}
 	w.End('}')
 	body, err = normal.Extend(w.Bytes(), "extra_body", r.Options.Extra)
-	return body, r.asTool, err
+	return body, asTool, err
 }
 
 func (r *Request) sampling() error {
@@ -86,81 +88,81 @@ func (r *Request) sampling() error {
 	return nil
 }
 
-// thinking writes how much is thought and, because one bounds the other, how much is written. It returns the effort that
-// is to be named in the output's configuration.
-func (r *Request) thinking() (effort string, err error) {
-	c, w := r.Call, &r.w
+// Thinking is how much a model thinks and, because one bounds the other, how much it writes.
+type Thinking struct {
+	Kind      string // "enabled", "adaptive", "disabled"; empty: as the model likes
+	Budget    int64  // of kind enabled: tokens to think
+	Effort    string // to be named in the output's configuration; empty: none
+	MaxTokens int64  // to be written at most; 0: not said
+}
+
+// Think reads chat.reasoning and chat.max_tokens.
+func (o *Options) Think(c *normal.Call) (t Thinking, err error) {
 	limit, limited := c.Body.Get("max_tokens").Int()
-	if !limited {
-		limit = r.Options.MaxTokens
+	if t.MaxTokens = limit; !limited {
+		t.MaxTokens = o.MaxTokens
 	}
-	kind, budget := "", int64(0)
-	reasoning := c.Body.Get("reasoning")
-	asked := reasoning.Get("effort").Text()
-	switch tokens, ok := reasoning.Get("max_tokens").Int(); {
+	asked := c.Body.Pointer("/reasoning/effort").Text()
+	switch tokens, ok := c.Body.Pointer("/reasoning/max_tokens").Int(); {
 	case asked == "none", ok && tokens == 0:
-		kind = "disabled"
+		t.Kind = "disabled"
+	case ok && tokens < least:
+		err = c.Cannot("chat.reasoning.max_tokens", "the API takes no less than 1024")
+	case ok && limited && tokens >= limit:
+		err = c.Cannot("chat.reasoning.max_tokens", "the API wants it below chat.max_tokens")
 	case ok:
-		kind, budget = "enabled", tokens
-		switch {
-		case tokens < least:
-			kind, err = "", c.Cannot("chat.reasoning.max_tokens", "the API takes no less than 1024")
-		case limited && tokens >= limit:
-			kind, err = "", c.Cannot("chat.reasoning.max_tokens", "the API wants it below chat.max_tokens")
-		}
+		t.Kind, t.Budget = "enabled", tokens
 	case asked == "":
-	case r.Options.Budget:
-		kind, budget = "enabled", budgets[asked]
+	case o.Budget:
+		t.Kind, t.Budget = "enabled", budgets[asked]
 		if limited {
-			budget = min(budget, limit/2)
+			t.Budget = min(t.Budget, limit/2)
 		}
-		if budget < least {
-			kind, err = "", c.Cannot("chat.reasoning.effort", "the API thinks with 1024 tokens at least, and chat.max_tokens leaves no room for them and an answer")
+		if t.Budget < least {
+			t.Kind, t.Budget = "", 0
+			err = c.Cannot("chat.reasoning.effort", "the API thinks with 1024 tokens at least, and chat.max_tokens leaves no room for them and an answer")
 		}
 	case asked == "minimal":
 		err = c.Cannot("chat.reasoning.effort", "the API knows none, low, medium and high")
 	default:
-		kind, effort = "adaptive", asked
+		t.Kind, t.Effort = "adaptive", asked
 	}
-	if err != nil {
-		return "", err
+	if !limited && t.MaxTokens > 0 {
+		t.MaxTokens += t.Budget
 	}
-	if kind == "enabled" && !limited {
-		limit += budget
-	}
-	w.Key("max_tokens")
-	w.Int(limit)
-	if kind != "" {
-		w.Key("thinking")
-		w.Begin('{')
-		w.Key("type")
-		w.String(kind)
-		if kind == "enabled" {
-			w.Key("budget_tokens")
-			w.Int(budget)
-		}
-		w.End('}')
-	}
-	return effort, nil
+	return t, err
 }
 
-// schema returns the schema that the answer must follow, nil if none, and decides how it is made to. An object of whatever form
-// can only be had by a tool.
-func (r *Request) schema() json.Value {
-	v := r.Call.Body.Get("response_schema")
-	switch {
+// Write writes the field "thinking", unless nothing is to be said.
+func (t *Thinking) Write(w *json.Writer) {
+	if t.Kind == "" {
+		return
+	}
+	w.Key("thinking")
+	w.Begin('{')
+	w.Key("type")
+	w.String(t.Kind)
+	if t.Kind == "enabled" {
+		w.Key("budget_tokens")
+		w.Int(t.Budget)
+	}
+	w.End('}')
+}
+
+// Schema returns the schema that the answer must follow, nil if none, and whether AnswerTool makes it do so. An object of whatever
+// form can be had only by that.
+func (o *Options) Schema(c *normal.Call) (schema json.Value, asTool bool) {
+	switch v := c.Body.Get("response_schema"); {
 	case v.Exists():
-		r.asTool = r.Options.SchemaAs == SchemaTool
-		return v
-	case r.Call.Body.Get("json_object").True():
-		r.asTool = true
-		return json.Value(`{"type":"object"}`)
+		return v, o.SchemaAs == SchemaTool
+	case c.Body.Get("json_object").True():
+		return json.Value(`{"type":"object"}`), true
 	}
-	return nil
+	return nil, false
 }
 
-func (r *Request) output(effort string, schema json.Value) {
-	if r.asTool {
+func (r *Request) output(effort string, schema json.Value, asTool bool) {
+	if asTool {
 		schema = nil
 	}
 	if effort == "" && schema == nil {
@@ -185,27 +187,11 @@ func (r *Request) output(effort string, schema json.Value) {
 	w.End('}')
 }
 
-func (r *Request) tools(schema json.Value) error {
-	c, w := r.Call, &r.w
-	tools, err := c.Tools()
-	if err != nil {
-		return err
-	}
-	choice := c.Body.Get("tool_choice").Text()
-	if len(tools) == 0 && choice != "" && choice != "auto" && choice != "none" {
-		return normal.Invalid("chat.tool_choice", "there are no tools to choose from")
-	}
-	if r.asTool {
-		switch {
-		case len(tools) == 0 || choice == "none":
-			choice = AnswerTool
-		case choice == "" || choice == "auto":
-			choice = "required"
-		}
-		tools = append(tools, normal.Tool{Name: AnswerTool, Description: "Gives the answer.", Parameters: schema})
-	}
-	if len(tools) == 0 {
-		return nil // nothing to choose, nothing to call side by side
+func (r *Request) tools(schema json.Value, asTool bool) error {
+	w := &r.w
+	tools, choice, err := Tools(r.Call, schema, asTool)
+	if err != nil || len(tools) == 0 {
+		return err // nothing to choose, nothing to call side by side
 	}
 	w.Key("tools")
 	w.Begin('[')
@@ -222,12 +208,34 @@ func (r *Request) tools(schema json.Value) error {
 		w.End('}')
 	}
 	w.End(']')
-	parallel := c.Body.Get("parallel_tool_calls")
-	if r.asTool && !parallel.Exists() {
+	parallel := r.Call.Body.Get("parallel_tool_calls")
+	if asTool && !parallel.Exists() {
 		parallel = json.Value("false") // an answer is one
 	}
 	r.choose(choice, parallel)
 	return nil
+}
+
+// Tools returns the tools of a chat, AnswerTool among them where the answer is to come by it, and which of them is to be called, as
+// chat.tool_choice says it.
+func Tools(c *normal.Call, schema json.Value, asTool bool) (tools []normal.Tool, choice string, err error) {
+	if tools, err = c.Tools(); err != nil {
+		return nil, "", err
+	}
+	choice = c.Body.Get("tool_choice").Text()
+	if len(tools) == 0 && choice != "" && choice != "auto" && choice != "none" {
+		return nil, "", normal.Invalid("chat.tool_choice", "there are no tools to choose from")
+	}
+	if asTool {
+		switch {
+		case len(tools) == 0 || choice == "none":
+			choice = AnswerTool
+		case choice == "" || choice == "auto":
+			choice = "required"
+		}
+		tools = append(tools, normal.Tool{Name: AnswerTool, Description: "Gives the answer.", Parameters: schema})
+	}
+	return tools, choice, nil
 }
 
 func (r *Request) choose(choice string, parallel json.Value) {
