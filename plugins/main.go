@@ -7,6 +7,7 @@ package main
 import (
 	"github.com/smarthausgroup/caio/plugins/alephalpha"
 	"github.com/smarthausgroup/caio/plugins/anthropic"
+	"github.com/smarthausgroup/caio/plugins/bedrock"
 	"github.com/smarthausgroup/caio/plugins/cohere"
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
@@ -28,15 +29,16 @@ func init() {
 		alephalpha.Adapter{},
 		anthropic.Adapter{},
 		openai.New(openai.AzureOpenAI()),
+		bedrock.Adapter{},
 		cohere.Adapter{},
 		deepgram.Adapter{},
 		elevenlabs.Adapter{},
-		gemini.Adapter{},
 		gemini.Vertex{},
+		gemini.Adapter{},
 		openai.New(openai.Groq()),
 		httpjson.Adapter{},
-		openai.New(openai.HuggingFace()),
 		huggingface.Adapter{},
+		openai.New(openai.HuggingFace()),
 		openai.New(openai.LMStudio()),
 		openai.New(openai.MetaLlama()),
 		openai.New(openai.Mistral()),

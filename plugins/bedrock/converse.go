@@ -22,7 +22,7 @@ func (s *settings) chat(c *normal.Call) (adapter.Reply, error) {
 	}
 	a := answer{}
 	a.AsTool, a.Streams, a.Model, a.Warnings = asTool, c.Stream, s.model, c.Warnings
-	return s.ask(c, kindConverse, a.bytes(), body)
+	return s.ask(c, a.bytes(), body)
 }
 
 // invokeClaude asks a model of Anthropic in its own form.
@@ -40,11 +40,11 @@ func (s *settings) invokeClaude(c *normal.Call) (adapter.Reply, error) {
 	}
 	a := claude.Answer{AsTool: asTool, Streams: c.Stream}
 	a.Warnings = c.Warnings
-	return s.ask(c, kindClaude, a.Bytes(), body)
+	return s.ask(c, pack(kindClaude, a.Bytes()), body)
 }
 
 // ask is the call of a chat.
-func (s *settings) ask(c *normal.Call, kind uint32, state, body []byte) (adapter.Reply, error) {
+func (s *settings) ask(c *normal.Call, state, body []byte) (adapter.Reply, error) {
 	operation := "converse"
 	if s.invoke {
 		operation = "invoke"
@@ -57,7 +57,7 @@ func (s *settings) ask(c *normal.Call, kind uint32, state, body []byte) (adapter
 		}
 		call = normal.PostStream("eventstream", s.url(c, operation), body)
 	}
-	return adapter.Reply{State: pack(kind, state), Actions: []adapter.Action{call}}, nil
+	return adapter.Reply{State: state, Actions: []adapter.Action{call}}, nil
 }
 
 // A request is a body of Converse that is written.

@@ -6,6 +6,8 @@ func All() []Provider {
 		AlephAlpha(),
 		Anthropic(),
 		AzureOpenAI(),
+		Bedrock(),
+		BedrockRerank(),
 		Cohere(),
 		Gemini(),
 		GeminiVertex(),
