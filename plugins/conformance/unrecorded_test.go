@@ -1,0 +1,71 @@
+package conformance
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/smarthausgroup/caio/sdk/adapter"
+)
+
+// TestRequestsThatNobodyRecorded holds requests of which the corpus has no recording against the specifications, and shows
+// that these refuse what is broken.
+func TestRequestsThatNobodyRecorded(t *testing.T) {
+	dir := corpus(t)
+	type object = map[string]any
+	audio := object{"audio": "UklGRg==", "language": "de", "words": true, "speakers": true}
+	for name, row := range map[string]struct {
+		provider Provider
+		settings object
+		intent   object
+		stream   bool
+		broken   func(call *adapter.Action) // makes the request one that must be refused; nil: the body is replaced
+	}{
+		"elevenlabs speech":     {ElevenLabs(), object{"voice": "v"}, object{"speech": object{"text": "Hi", "media_type": "audio/basic", "model": "eleven_v3"}}, false, nil},
+		"elevenlabs stream":     {ElevenLabs(), object{"voice": "v", "output_format": "mp3_22050_32", "logging": false}, object{"speech": object{"text": "Hi"}}, true, func(c *adapter.Action) { c.URL += "&optimize_streaming_latency=much" }},
+		"elevenlabs timestamps": {ElevenLabs(), object{"voice": "v", "timestamps": true}, object{"speech": object{"text": "Hi"}}, true, nil},
+		"elevenlabs transcript": {ElevenLabs(), object{"model": "scribe_v1"}, object{"transcription": audio}, false, func(c *adapter.Action) { c.URL += "?enable_logging=perhaps" }},
+		"elevenlabs by URL":     {ElevenLabs(), object{"model": "scribe_v1"}, object{"transcription": object{"url": "https://example.com/a.mp3"}}, false, func(c *adapter.Action) { c.Method = "PUT" }},
+		"deepgram detection":    {Deepgram(), object{}, object{"transcription": object{"url": "https://example.com/a.mp3", "speakers": true}}, false, nil},
+		"deepgram speech":       {Deepgram(), object{"model": "aura-2-thalia-en"}, object{"speech": object{"text": "Hi", "voice": "zeus", "media_type": "audio/ogg"}}, true, func(c *adapter.Action) { c.URL += "&speed=fast" }},
+		"stability":             {Stability(), object{"model": "e"}, object{"image": object{"prompt": "x", "negative_prompt": "y", "size": "512x768", "count": 2, "seed": 7}}, false, nil},
+		"replicate image": {Replicate(), object{"wait": 60}, object{"image": object{"prompt": "x", "count": 2, "media_type": "image/webp"}}, false, func(c *adapter.Action) {
+			c.Headers = append(c.Headers[:2], adapter.Header{Name: "Prefer", Value: "wait=999"})
+		}},
+		"replicate chat":        {Replicate(), object{"model": "a/b:c", "fields": object{}}, object{"chat": object{"messages": []any{object{"role": "user", "content": "Hi"}}, "temperature": 0.5}}, false, nil},
+		"replicate deployment":  {Replicate(), object{"deployment": "a/b"}, object{"payload": object{"prompt": "x"}}, false, nil},
+		"serper with domains":   {Serper(), object{"extra_body": object{"gl": "de"}}, object{"search": object{"query": "x", "max_results": 7, "include_domains": []any{"a.org"}}}, false, nil},
+		"serper news":           {Serper(), object{"endpoint": "news"}, object{"search": object{"query": "x"}}, false, nil},
+		"tavily with an answer": {Tavily(), object{"answer": "advanced"}, object{"search": object{"query": "x", "max_results": 20, "exclude_domains": []any{"a.org"}}}, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t, dir, row.provider)
+			r.Settings = func(*Exchange) map[string]any { return row.settings }
+			play := r.play(t, &Exchange{}, row.intent, row.stream)
+			play.Answer = nil
+			out, err := play.Run()
+			if err != nil || len(out.Calls) == 0 {
+				t.Fatalf("%v, %+v", err, out.Failure)
+			}
+			call := out.Calls[0]
+			if err := r.spec.validate(call, r.base); err != nil {
+				t.Errorf("%s %s %s\nis not what the specification allows: %s", call.Method, call.URL, clip(string(call.Body)), clip(err.Error()))
+			}
+			if row.broken == nil {
+				row.broken = func(c *adapter.Action) { c.Body = []byte(`[]`) }
+			}
+			if row.broken(&call); r.spec.validate(call, r.base) == nil {
+				t.Errorf("the specification allows a broken request, so it shows nothing: %s %s %s", call.Method, call.URL, clip(string(call.Body)))
+			}
+		})
+	}
+}
+
+// TestASpecificationIsThere: a provider whose evidence is a specification must have one.
+func TestASpecificationIsThere(t *testing.T) {
+	dir := corpus(t)
+	for _, p := range []Provider{Deepgram(), ElevenLabs(), Replicate(), Serper(), Stability(), Tavily()} {
+		if openSpec(t, filepath.Join(dir, p.Name, "openapi.yaml")) == nil {
+			t.Errorf("%s has no specification, but %q", p.Name, p.Evidence)
+		}
+	}
+}
