@@ -14,8 +14,8 @@ func AzureOpenAI() Provider {
 		Name: "azure-openai", Adapter: openai.New(openai.AzureOpenAI()), Contract: "azure-openai.yaml",
 		Evidence: "official specification",
 		Settings: func(x *Exchange) map[string]any {
-			if x.Request == nil {
-				return nil
+			if x.Request == nil || x.Kind == "responses" {
+				return apiOf(x)
 			}
 			url, err := url.Parse(x.Request.URL)
 			if err != nil {
@@ -31,6 +31,12 @@ func AzureOpenAI() Provider {
 			}
 			return settings
 		},
-		Intent: compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
+		Intent: func(x *Exchange) (map[string]any, bool, string) {
+			intent, stream, skip := compatibleIntent(x)
+			if skip == "" && x.Kind == "responses" && strings.Contains(string(x.Request.Body), `"encrypted_content"`) {
+				skip = "request: this version of the specification knows no hidden thoughts"
+			}
+			return intent, stream, skip
+		}, Hello: compatibleHello, Want: compatibleWant,
 	}
 }

@@ -23,12 +23,17 @@ func compatibleIntent(x *Exchange) (intent map[string]any, stream bool, skip str
 			delete(body, name)
 		}
 	}
+	if n, ok := body["temperature"].(float64); ok && n < 0 {
+		return nil, false, "the normal form has no such temperature"
+	}
 	stream = body["stream"] == true
 	url, _, _ := strings.Cut(x.Request.URL, "?")
 	switch {
 	case strings.HasSuffix(url, "/chat/completions"):
 		chat, skip := chatOf(body)
 		return object{"chat": chat}, stream, skip
+	case strings.HasSuffix(url, "/responses"):
+		return responsesIntent(body)
 	case strings.HasSuffix(url, "/embeddings"):
 		e := object{"input": listOf(body["input"])}
 		move(e, body, "model", "dimensions", "output_dimension:dimensions")
@@ -69,8 +74,6 @@ func noWork(kind string) string {
 		return "the normal form has no moderation"
 	case "ocr":
 		return "the normal form has no character recognition"
-	case "responses":
-		return "the adapter speaks chat completions"
 	}
 	return "the normal form has no such work"
 }

@@ -95,7 +95,7 @@ func (c *counts) usage() *Usage {
 // compatibleWant reads what an answer says.
 func compatibleWant(x *Exchange) (*Want, string, error) {
 	switch x.Kind {
-	case "models", "moderation", "ocr", "responses":
+	case "models", "moderation", "ocr":
 		return nil, noWork(x.Kind), nil
 	case "speech":
 		return &Want{Audio: x.Response.Base64}, "", nil
@@ -106,6 +106,8 @@ func compatibleWant(x *Exchange) (*Want, string, error) {
 	switch {
 	case x.Response.Status > 299:
 		return wantRefusal(x), "", nil
+	case x.Kind == "responses":
+		return responsesWant(x)
 	case x.Response.Stream != "" && (x.Kind == "images" || x.Kind == "transcription"):
 		return nil, "the normal form has no pictures or transcripts that come in pieces", nil
 	case x.Response.Stream != "":
@@ -148,7 +150,7 @@ func wantRefusal(x *Exchange) *Want {
 		w.Reason = "model_not_found"
 	case strings.Contains(body, "context_length_exceeded"), strings.Contains(body, "too_many_prompt_tokens"):
 		w.Reason = "context_too_long"
-	case x.Response.Status == 401:
+	case x.Response.Status == 401, strings.Contains(body, "incorrect api key"):
 		w.Reason = "bad_key"
 	case x.Response.Status == 429:
 		w.Reason = "rate_limited"

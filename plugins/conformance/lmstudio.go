@@ -7,6 +7,6 @@ func LMStudio() Provider {
 	return Provider{
 		Name: "lmstudio", Adapter: openai.New(openai.LMStudio()), Contract: "lmstudio.yaml",
 		Evidence: "OpenAI's specification, official", Spec: "openai",
-		Intent: compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
+		Settings: apiOf, Intent: compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
 	}
 }

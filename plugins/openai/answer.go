@@ -26,6 +26,9 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	if failed(body) {
 		return adapter.Reply{}, normal.ErrorInside(body)
 	}
+	if s.responses {
+		return s.response(d, body)
+	}
 	s.head(d, body)
 	switch s.kind {
 	case "embedding":
@@ -172,6 +175,7 @@ func (s *state) count(d *Dialect, body json.Value) {
 	if total, ok := v.Get("total_tokens").Int(); ok && thought > 0 && total == in+out+thought {
 		out += thought // they were counted beside those of the answer, not among them
 	}
+	s.Usage.CacheWrite, _ = normal.Count(v.Pointer("/input_tokens_details/cache_write_tokens"), v.Pointer("/prompt_tokens_details/cache_write_tokens"))
 	s.Usage.Known, s.Usage.In, s.Usage.Out, s.Usage.Cached, s.Usage.Reasoning = true, in, out, cached, thought
 	if paid && d.Cost != "" {
 		s.Usage.Cost = cost * d.CostUnit

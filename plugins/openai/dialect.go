@@ -9,6 +9,8 @@ type Dialect struct {
 
 	// Prefix stands between base_url and a path, such as "/v1"; {model} in it is the model, which is then left out of bodies.
 	Prefix string
+	// Deployment is the end of Prefix that /responses goes without.
+	Deployment string
 	// APIVersion is sent as the query api-version.
 	APIVersion string
 	Paths      Paths
@@ -54,7 +56,7 @@ type Dialect struct {
 }
 
 // Paths are where a provider does the kinds of work of which no more has to be said.
-type Paths struct{ Chat, Embedding, Code, Rerank, Search string }
+type Paths struct{ Chat, Responses, Embedding, Code, Rerank, Search string }
 
 // Speech is how a provider speaks.
 type Speech struct {

@@ -7,7 +7,7 @@ const namedTool = `{"type":"function","function":{"name":NAME}}`
 func OpenAI() Dialect {
 	return Dialect{
 		Name: "openai", Description: "OpenAI, and servers that speak its API",
-		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings", Code: "/completions"},
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Responses: "/responses", Embedding: "/embeddings", Code: "/completions"},
 		Speech: &Speech{
 			Path: "/audio/speech", Text: "input", Voice: "voice", Format: "response_format", Default: "alloy",
 			Formats: map[string]string{"audio/mpeg": "mp3", "audio/opus": "opus", "audio/ogg": "opus", "audio/aac": "aac", "audio/flac": "flac", "audio/wav": "wav", "audio/pcm": "pcm"},
@@ -34,7 +34,7 @@ func OpenAI() Dialect {
 func AzureOpenAI() Dialect {
 	d := OpenAI()
 	d.Name, d.Description = "azure-openai", "OpenAI's models, deployed at Microsoft Azure"
-	d.Prefix, d.APIVersion = "/openai/deployments/{model}", "2024-10-21"
+	d.Prefix, d.Deployment, d.APIVersion = "/openai/deployments/{model}", "/deployments/{model}", "2024-10-21"
 	d.Fields["chat.max_tokens"] = "max_completion_tokens"
 	d.Efforts = efforts("reasoning_effort", "low", "medium", "high")
 	d.PDF = ""
@@ -48,7 +48,7 @@ func AzureOpenAI() Dialect {
 func Groq() Dialect {
 	return Dialect{
 		Name: "groq", Description: "Groq: open models, fast",
-		Prefix: "/openai/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Prefix: "/openai/v1", Paths: Paths{Chat: "/chat/completions", Responses: "/responses", Embedding: "/embeddings"},
 		Speech: &Speech{
 			Path: "/audio/speech", Text: "input", Voice: "voice", Format: "response_format",
 			Formats: map[string]string{"audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/wav": "wav", "audio/basic": "mulaw"},
@@ -139,7 +139,7 @@ func Perplexity() Dialect {
 func XAI() Dialect {
 	return Dialect{
 		Name: "xai", Description: "xAI: Grok",
-		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Responses: "/responses", Embedding: "/embeddings"},
 		Speech: &Speech{
 			Path: "/tts", Text: "text", Voice: "voice_id", Format: "output_format.codec", Modelless: true, Always: `"language":"auto"`,
 			Formats: map[string]string{"audio/mpeg": "mp3", "audio/wav": "wav", "audio/pcm": "pcm", "audio/basic": "mulaw"},
@@ -158,7 +158,7 @@ func XAI() Dialect {
 func LMStudio() Dialect {
 	return Dialect{
 		Name: "lmstudio", Description: "LM Studio: models on one's own machine",
-		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings", Code: "/completions"},
+		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions", Responses: "/responses", Embedding: "/embeddings", Code: "/completions"},
 		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
 			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "code.prompt", "code.max_tokens"),
 		Efforts: efforts("reasoning_effort", "low", "medium", "high"),

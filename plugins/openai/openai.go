@@ -18,6 +18,10 @@
 //	                  "openai": none
 //	stream_usage      whether to ask for usage at the end of streams. For servers that refuse stream_options
 //	stream_done       whether a stream must end in "data: [DONE]". For servers that never send it; a finish_reason is then enough
+//	api               "chat" (default), or "responses": chats go to /responses, where the dialect has it. Thoughts then come with what
+//	                  is needed to hand them back, if extra_body asks for it: {"include": ["reasoning.encrypted_content"]}
+//	reasoning_summary with api responses: the summary of thoughts that is asked for with a chat's reasoning, such as "auto"
+//	voice             who speaks, where the request names none
 //	extra_body        an object whose fields are added to every request, such as {"service_tier": "flex"}; fields that this adapter
 //	                  writes itself are refused
 //
@@ -91,6 +95,11 @@ func (a Adapter) start(ev *adapter.Event) (adapter.Reply, error) {
 	}
 	r := request{Call: call, d: a.d, set: set}
 	switch call.Kind {
+	case "chat":
+		if set.responses {
+			return r.responses()
+		}
+		return r.chat()
 	case "embedding":
 		return r.embedding()
 	case "code":
@@ -103,8 +112,6 @@ func (a Adapter) start(ev *adapter.Event) (adapter.Reply, error) {
 		return r.speech()
 	case "transcription":
 		return r.transcription()
-	case "image":
-		return r.image()
 	}
-	return r.chat()
+	return r.image()
 }

@@ -17,6 +17,8 @@ type settings struct {
 	maxTokens   string // the field of chat.max_tokens
 	schema      string
 	thoughts    string
+	summary     string
+	responses   bool
 	strict      bool
 	askUsage    bool
 	done        bool // a stream ends in [DONE]
@@ -46,6 +48,16 @@ func (d *Dialect) settings(c *normal.Call) (s settings, err error) {
 		s.deployment = in.Text("deployment", "")
 		if version := in.Text("api_version", d.APIVersion); version != "" {
 			s.query = "?api-version=" + normal.Escape(version)
+		}
+	}
+	if d.Paths.Responses != "" {
+		api := in.Text("api", "chat")
+		if s.responses = api == "responses"; !s.responses && api != "chat" {
+			return s, normal.BadSetting("api", "is neither chat nor responses")
+		}
+		s.summary = in.Text("reasoning_summary", "")
+		if s.responses && c.Kind == "chat" && strings.HasSuffix(s.prefix, d.Deployment) {
+			s.prefix = strings.TrimSuffix(s.prefix, d.Deployment)
 		}
 	}
 	s.modelInPath = strings.Contains(s.prefix, "{model}")

@@ -7,13 +7,15 @@ import (
 
 // state is what must be known when the next event comes: what was asked for, and what a stream has brought so far.
 type state struct {
-	kind   string
-	stream bool
-	done   bool   // a stream must end in [DONE]
-	inputs uint32 // embedding: texts that were sent
-	begun  bool   // a choice was seen
-	words  bool   // transcription: when each word was spoken is wanted
-	media  string // speech, image: the media type that was asked for
+	kind      string
+	stream    bool
+	done      bool   // a stream must end in [DONE]
+	inputs    uint32 // embedding: texts that were sent
+	begun     bool   // a choice was seen
+	responses bool   // it was asked by way of /responses
+	from      uint32 // where the text of the part that is under way begins
+	words     bool   // transcription: when each word was spoken is wanted
+	media     string // speech, image: the media type that was asked for
 	normal.Answer
 }
 
@@ -26,6 +28,8 @@ func (s *state) bytes() []byte {
 	e.Flag(5, s.begun)
 	e.Text(7, s.media)
 	e.Flag(8, s.words)
+	e.Flag(9, s.responses)
+	e.Number(10, s.from)
 	mark := e.Open(6)
 	s.Answer.Encode(&e)
 	e.Close(mark)
@@ -52,6 +56,10 @@ func recall(doc []byte) (s state, err error) {
 			s.media = d.Text()
 		case 8:
 			s.words = d.Flag()
+		case 9:
+			s.responses = d.Flag()
+		case 10:
+			s.from = d.Number()
 		}
 	}
 	return s, d.Err

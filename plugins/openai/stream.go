@@ -24,6 +24,9 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 	if failed(chunk) || ev.Name == "error" {
 		return adapter.Reply{}, normal.ErrorInside(chunk)
 	}
+	if s.responses {
+		return s.responseEvent(d, chunk)
+	}
 	s.head(d, chunk)
 	if event := chunk.Get("event"); event.Kind() == json.Object {
 		s.event(event)
@@ -72,6 +75,8 @@ func (s *state) place(call json.Value) uint32 {
 // end judges whether a stream that is over was whole. A proxy whose upstream died may well end its body cleanly.
 func (s *state) end() (adapter.Reply, error) {
 	switch {
+	case s.responses:
+		return adapter.Reply{}, normal.BrokeOff("the response was not completed")
 	case !s.begun:
 		return adapter.Reply{}, normal.Nonsense("is a stream without a single choice")
 	case s.Finish == "":
