@@ -17,6 +17,8 @@
 //	thinking           models of Anthropic: "effort" (default) or "budget", as in the adapter "anthropic"
 //	schema_as          how chat.response_schema is said: "output_config" (default) or "tool", as in the adapter "anthropic"
 //	input_type         Cohere's word for what embeddings are for, where the request does not say; default "search_document"
+//	max_calls          how many calls one execution may make, as the host's operator has it; default 16. More texts to be embedded than
+//	                   that many calls take are refused, before the first
 //	extra_body         an object whose fields are added to every request, such as {"guardrailConfig": {...}}; fields that this adapter
 //	                   writes itself are refused
 //	additional_fields  an object whose fields are added to additionalModelRequestFields, what only some models know; likewise
@@ -119,6 +121,7 @@ type settings struct {
 	family     string
 	invoke     bool
 	inputType  string
+	maxCalls   int64
 	additional json.Value
 }
 
@@ -149,6 +152,7 @@ func readSettings(c *normal.Call) (s settings, err error) {
 	}
 	s.family = c.Settings.Text("family", familyOf(s.model))
 	s.inputType = c.Settings.Text("input_type", "search_document")
+	s.maxCalls = c.Settings.Number("max_calls", 16)
 	s.additional = c.Settings.Object("additional_fields")
 	api := c.Settings.Text("api", "converse")
 	if err := c.Settings.Err(); err != nil {

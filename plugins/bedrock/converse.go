@@ -12,8 +12,13 @@ func (s *settings) chat(c *normal.Call) (adapter.Reply, error) {
 	if s.invoke && s.family == anthropic {
 		return s.invokeClaude(c)
 	}
-	if s.invoke && s.family != nova {
+	switch {
+	case s.invoke && s.family != nova:
 		return adapter.Reply{}, normal.BadSetting("api", "is invoke, which this adapter knows of models of Anthropic and Nova; the others go by converse")
+	case s.invoke && s.additional != nil:
+		return adapter.Reply{}, onlyConverse()
+	case s.invoke: // Nova's own form is Converse's without what Converse adds
+		s.family, s.SchemaAs = other, claude.SchemaTool
 	}
 	r := request{c: c, settings: s}
 	body, asTool, err := r.write()
@@ -28,7 +33,7 @@ func (s *settings) chat(c *normal.Call) (adapter.Reply, error) {
 // invokeClaude asks a model of Anthropic in its own form.
 func (s *settings) invokeClaude(c *normal.Call) (adapter.Reply, error) {
 	if s.additional != nil {
-		return adapter.Reply{}, normal.BadSetting("additional_fields", "is for converse; InvokeModel takes extra_body")
+		return adapter.Reply{}, onlyConverse()
 	}
 	if s.MaxTokens == 0 {
 		s.MaxTokens = 4096
@@ -41,6 +46,10 @@ func (s *settings) invokeClaude(c *normal.Call) (adapter.Reply, error) {
 	a := claude.Answer{AsTool: asTool, Streams: c.Stream}
 	a.Warnings = c.Warnings
 	return s.ask(c, pack(kindClaude, a.Bytes()), body)
+}
+
+func onlyConverse() error {
+	return normal.BadSetting("additional_fields", "is for converse; InvokeModel takes extra_body")
 }
 
 // ask is the call of a chat.

@@ -29,8 +29,18 @@ func (s *settings) embed(c *normal.Call) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	e := embedding{url: s.url(c, "invoke"), texts: c.Body.Get("input"), batches: s.family == cohere, vectors: json.Value("[]")}
-	if e.texts.Kind() != json.Array || e.texts.Empty() {
+	n, each := int64(0), int64(1)
+	for range e.texts.Items() {
+		n++
+	}
+	if e.batches {
+		each = most
+	}
+	switch {
+	case n == 0:
 		return adapter.Reply{}, normal.Invalid("embedding.input", "there is no text")
+	case n > s.maxCalls*each:
+		return adapter.Reply{}, adapter.Unsupported("embedding.input", "the model takes "+strconv.FormatInt(each, 10)+" a call, and adapter.settings.max_calls is "+strconv.FormatInt(s.maxCalls, 10))
 	}
 	var err error
 	switch s.family {

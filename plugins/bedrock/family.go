@@ -51,7 +51,7 @@ func (s *settings) fields(c *normal.Call, w *json.Writer, t *claude.Thinking) er
 			f.Raw(k)
 			f.End('}')
 		default:
-			if err := c.Cannot("chat.top_k", "Bedrock has no parameter for it but with models of Anthropic and Nova"); err != nil {
+			if err := c.Cannot("chat.top_k", "Converse has no parameter for it but with models of Anthropic and Nova"); err != nil {
 				return err
 			}
 		}
@@ -81,7 +81,7 @@ func (s *settings) think(c *normal.Call, f *json.Writer) error {
 	case counted:
 		return c.Cannot("chat.reasoning.max_tokens", "Bedrock has no parameter for it but with models of Anthropic")
 	case s.family != nova && s.family != openAI:
-		return c.Cannot("chat.reasoning.effort", "Bedrock has no parameter for it but with models of Anthropic, Nova and OpenAI")
+		return c.Cannot("chat.reasoning.effort", "Converse has no parameter for it but with models of Anthropic, Nova and OpenAI")
 	case none || effort == "minimal":
 		return c.Cannot("chat.reasoning.effort", "the model knows low, medium and high")
 	case s.family == nova:

@@ -35,7 +35,9 @@ func (s *settings) rerank(c *normal.Call) (adapter.Reply, error) {
 	w.End(']')
 	w.Key("sources")
 	w.Begin('[')
+	n := uint32(0)
 	for d := range documents.Items() {
+		n++
 		w.Begin('{')
 		w.Key("type")
 		w.String("INLINE")
@@ -72,8 +74,11 @@ func (s *settings) rerank(c *normal.Call) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	var e adapter.Encoder
+	e.Number(1, n)
+	mark := e.Open(2)
 	a := normal.Answer{Model: s.model, Warnings: c.Warnings}
 	a.Encode(&e)
+	e.Close(mark)
 	return adapter.Reply{State: pack(kindRerank, e.Bytes()), Actions: []adapter.Action{normal.Post(c.Base+"/rerank", body)}}, nil
 }
 
@@ -98,9 +103,19 @@ func (s *settings) arn(base string) (string, error) {
 }
 
 func reranked(state []byte, body json.Value) (adapter.Reply, error) {
-	a, err := normal.DecodeAnswer(state)
-	if err != nil {
-		return adapter.Reply{}, errors.New("state: " + err.Error())
+	var a normal.Answer
+	var sent int64
+	d := adapter.Decoder{Rest: state}
+	for d.Next() {
+		switch d.Tag {
+		case 1:
+			sent = int64(d.Number())
+		case 2:
+			a, d.Err = normal.DecodeAnswer(d.Value)
+		}
+	}
+	if d.Err != nil {
+		return adapter.Reply{}, errors.New("state: " + d.Err.Error())
 	}
 	results := body.Get("results")
 	if results.Kind() != json.Array {
@@ -110,8 +125,11 @@ func reranked(state []byte, body json.Value) (adapter.Reply, error) {
 	for r := range results.Items() {
 		index, ok := r.Get("index").Int()
 		score := r.Get("relevanceScore")
-		if !ok || score.Kind() != json.Number {
+		switch {
+		case !ok || score.Kind() != json.Number:
 			return adapter.Reply{}, normal.Nonsense("has a result without index or relevanceScore")
+		case index < 0 || index >= sent:
+			return adapter.Reply{}, normal.Nonsense("ranks a document that was not sent")
 		}
 		ranked = append(ranked, normal.Rank{Index: index, Score: score})
 	}

@@ -16,7 +16,7 @@ import (
 func Bedrock() Provider {
 	return Provider{
 		Name: "bedrock", Adapter: bedrock.Adapter{}, Contract: "bedrock.yaml",
-		Evidence: "specification derived from the official service model; rerank: recordings only",
+		Evidence: "specification derived from the official service model",
 		Only:     func(x *Exchange) bool { return x.Kind != "rerank" },
 		Settings: bedrockSettings, Intent: bedrockIntent, Hello: bedrockHello, Want: bedrockWant,
 	}
@@ -100,7 +100,7 @@ func bedrockHello(x *Exchange) map[string]any {
 }
 
 const (
-	notBedrocks = "OpenAI's form: the adapter openai speaks it"
+	notBedrocks = "OpenAI's Responses API at an address of its own"
 	noCount     = "the normal form does not count tokens"
 	noTitanText = "Titan's own form of text: the adapter asks by Converse"
 )
