@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/bedrock"
+	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/sdk/adaptertest"
 )
 
-// Bedrock is AWS Bedrock's runtime. Its recordings of OpenAI's Responses API are OpenAI's form at another address.
+// Bedrock is AWS Bedrock's runtime.
 func Bedrock() Provider {
 	return Provider{
 		Name: "bedrock", Adapter: bedrock.Adapter{}, Contract: "bedrock.yaml",
 		Evidence: "specification derived from the official service model",
-		Only:     func(x *Exchange) bool { return x.Kind != "rerank" },
+		Only:     func(x *Exchange) bool { return x.Kind != "rerank" && x.Kind != "responses" },
 		Settings: bedrockSettings, Intent: bedrockIntent, Hello: bedrockHello, Want: bedrockWant,
 	}
 }
@@ -44,6 +45,16 @@ func BedrockRerank() Provider {
 			}
 			return w, "", err
 		},
+	}
+}
+
+// BedrockMantle is where AWS Bedrock speaks OpenAI's API.
+func BedrockMantle() Provider {
+	return Provider{
+		Name: "bedrock-mantle", Corpus: "bedrock", Adapter: openai.New(openai.OpenAI()), Contract: "bedrock-mantle.yaml",
+		Evidence: "OpenAI's official specification; AWS publishes none", Spec: "openai",
+		Only:     func(x *Exchange) bool { return x.Kind == "responses" },
+		Settings: apiOf, Intent: compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
 	}
 }
 
@@ -100,7 +111,6 @@ func bedrockHello(x *Exchange) map[string]any {
 }
 
 const (
-	notBedrocks = "OpenAI's Responses API at an address of its own"
 	noCount     = "the normal form does not count tokens"
 	noTitanText = "Titan's own form of text: the adapter asks by Converse"
 )
@@ -108,8 +118,6 @@ const (
 func bedrockIntent(x *Exchange) (intent map[string]any, stream bool, skip string) {
 	_, operation := bedrockOperation(x)
 	switch {
-	case x.Kind == "responses":
-		return nil, false, notBedrocks
 	case x.Kind == "models":
 		return nil, false, noCount
 	case x.Kind == "embeddings":
@@ -359,8 +367,6 @@ func converseParts(content []converseBlock) (parts []any, skip string) {
 
 func bedrockWant(x *Exchange) (*Want, string, error) {
 	switch {
-	case x.Kind == "responses":
-		return nil, notBedrocks, nil
 	case x.Response.Status > 299:
 		return bedrockFailure(x)
 	case x.Kind == "models":

@@ -7,6 +7,7 @@ func All() []Provider {
 		Anthropic(),
 		AzureOpenAI(),
 		Bedrock(),
+		BedrockMantle(),
 		BedrockRerank(),
 		Cohere(),
 		Deepgram(),
