@@ -4,6 +4,7 @@
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
+SDK      = cmd/caio/shipped/_sdk
 MODULES  = . sdk/adapter sdk/adaptertest plugins plugins/conformance examples/adapters/go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUF      = $(GO) tool -modfile=tools/buf.mod buf
@@ -23,9 +24,20 @@ build: adapters ## build bin/caio with the shipped adapters inside
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/caio ./cmd/caio
 
 # The adapters are ordinary guests: one module of their own, compiled to Wasm and embedded.
-adapters: $(ADAPTERS)
+adapters: $(ADAPTERS) $(SDK)
 $(ADAPTERS): $(shell find plugins sdk/adapter -name '*.go' -not -name '*_test.go' -o -name go.mod)
 	cd plugins && GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags='-s -w' -o ../$(ADAPTERS) .
+
+# What `caio adapter new` writes: the SDK, and the examples as scaffolds. go:embed passes over a directory with a go.mod.
+SDKFILES = sdk/LICENSE $(shell find sdk/adapter sdk/adaptertest -type f -not -path '*/testdata/*' -not -name '*_test.go') \
+	$(shell find examples/adapters -type f -not -path '*/node_modules/*' -not -name '*.wasm')
+$(SDK): $(SDKFILES)
+	@rm -rf $@
+	@for f in $(SDKFILES); do \
+		to=$@/$$f; case $$f in */go.mod) to=$$to.txt;; esac; \
+		mkdir -p $$(dirname $$to) && cp $$f $$to || exit 1; \
+	done
+	@touch $@
 
 generate: ## rebuild generated code
 	$(BUF) generate --template tools/buf.gen.yaml
@@ -107,4 +119,4 @@ differential: ## minutes: hold the two policy engines against each other over 1,
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy
 
 clean: ## remove what was built and the development data
-	rm -rf bin .caio $(ADAPTERS) bench.json bench-decision.json
+	rm -rf bin .caio $(ADAPTERS) $(SDK) bench.json bench-decision.json

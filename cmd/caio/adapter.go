@@ -18,7 +18,7 @@ func newAdapterCommand() *cobra.Command {
 		Use:   "adapter",
 		Short: "Write, build, test and try adapters",
 	}
-	cmd.AddCommand(newAdapterDryRunCommand())
+	cmd.AddCommand(newAdapterNewCommand(), newAdapterBuildCommand(), newAdapterTestCommand(), newAdapterInspectCommand(), newAdapterDryRunCommand())
 	return cmd
 }
 

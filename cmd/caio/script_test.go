@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,6 +16,11 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command lines in testdata/script over the real main. `go test ./cmd/caio -update` rewrites what
 // they are compared with.
 func TestScripts(t *testing.T) {
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goCache := strings.TrimSpace(string(cache))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -26,6 +33,8 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("REPO", repository)
+			env.Setenv("GOCACHE", goCache) // scripts that compile adapters share it, and fetch nothing
+			env.Setenv("GOPROXY", "off")
 			env.Values[serverKey{}] = new(func())
 			return nil
 		},

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -58,4 +59,11 @@ func (e *NotFoundError) Error() string {
 		return want + " is not installed, and no other is"
 	}
 	return want + " is not installed; there are " + strings.Join(e.Available, ", ")
+}
+
+// blamed tells whether an error is a module's own.
+func blamed(err error) bool {
+	var refused *RefusedError
+	var guest *GuestError
+	return errors.As(err, &refused) || errors.As(err, &guest)
 }

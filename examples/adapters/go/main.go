@@ -11,13 +11,13 @@ import (
 	"github.com/smarthausgroup/caio/sdk/adapter/json"
 )
 
-type upper struct{}
+type service struct{}
 
-func (upper) Info() adapter.Info {
+func (service) Info() adapter.Info {
 	return adapter.Info{Name: "upper", Version: "1.0.0", Description: "Posts the request to base_url/upper"}
 }
 
-func (upper) Step(_ []byte, ev *adapter.Event) (adapter.Reply, error) {
+func (service) Step(_ []byte, ev *adapter.Event) (adapter.Reply, error) {
 	switch ev.Kind {
 	case adapter.KindStart:
 		contract, err := json.Parse(ev.Contract)
@@ -45,6 +45,6 @@ func (upper) Step(_ []byte, ev *adapter.Event) (adapter.Reply, error) {
 }
 
 // The host runs a module's initialization and its exports, never main.
-func init() { adapter.Serve(upper{}) }
+func init() { adapter.Serve(service{}) }
 
 func main() {}

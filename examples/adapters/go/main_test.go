@@ -10,7 +10,7 @@ import (
 func play(t *testing.T, response *adaptertest.Response) *adaptertest.Outcome {
 	t.Helper()
 	outcome, err := adaptertest.Play{
-		Adapter: upper{}, Contract: []byte(`{"base_url":"https://example.com","settings":{}}`), Intent: []byte(`{"payload":{"text":"a"}}`),
+		Adapter: service{}, Contract: []byte(`{"base_url":"https://example.com","settings":{}}`), Intent: []byte(`{"payload":{"text":"a"}}`),
 		Answer: adaptertest.Always(response),
 	}.Run()
 	if err != nil {
