@@ -8,12 +8,17 @@ import (
 	"github.com/smarthausgroup/caio/plugins/alephalpha"
 	"github.com/smarthausgroup/caio/plugins/anthropic"
 	"github.com/smarthausgroup/caio/plugins/bedrock"
+	"github.com/smarthausgroup/caio/plugins/codex"
 	"github.com/smarthausgroup/caio/plugins/cohere"
+	"github.com/smarthausgroup/caio/plugins/cursor"
 	"github.com/smarthausgroup/caio/plugins/deepgram"
 	"github.com/smarthausgroup/caio/plugins/elevenlabs"
 	"github.com/smarthausgroup/caio/plugins/gemini"
+	"github.com/smarthausgroup/caio/plugins/githubcopilot"
 	"github.com/smarthausgroup/caio/plugins/httpjson"
 	"github.com/smarthausgroup/caio/plugins/huggingface"
+	"github.com/smarthausgroup/caio/plugins/m365"
+	"github.com/smarthausgroup/caio/plugins/midjourney"
 	"github.com/smarthausgroup/caio/plugins/ollama"
 	"github.com/smarthausgroup/caio/plugins/openai"
 	"github.com/smarthausgroup/caio/plugins/replicate"
@@ -30,17 +35,22 @@ func init() {
 		anthropic.Adapter{},
 		openai.New(openai.AzureOpenAI()),
 		bedrock.Adapter{},
+		codex.Adapter{},
 		cohere.Adapter{},
+		cursor.Adapter{},
 		deepgram.Adapter{},
 		elevenlabs.Adapter{},
 		gemini.Vertex{},
 		gemini.Adapter{},
+		githubcopilot.Adapter{},
 		openai.New(openai.Groq()),
 		httpjson.Adapter{},
 		huggingface.Adapter{},
 		openai.New(openai.HuggingFace()),
 		openai.New(openai.LMStudio()),
+		m365.Adapter{},
 		openai.New(openai.MetaLlama()),
+		midjourney.Adapter{},
 		openai.New(openai.Mistral()),
 		ollama.Adapter{},
 		openai.New(openai.OpenAI()),

@@ -1,7 +1,7 @@
 package conformance
 
 import (
-	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -25,6 +25,13 @@ func TestRequestsThatNobodyRecorded(t *testing.T) {
 		"elevenlabs timestamps": {ElevenLabs(), object{"voice": "v", "timestamps": true}, object{"speech": object{"text": "Hi"}}, true, nil},
 		"elevenlabs transcript": {ElevenLabs(), object{"model": "scribe_v1"}, object{"transcription": audio}, false, func(c *adapter.Action) { c.URL += "?enable_logging=perhaps" }},
 		"elevenlabs by URL":     {ElevenLabs(), object{"model": "scribe_v1"}, object{"transcription": object{"url": "https://example.com/a.mp3"}}, false, func(c *adapter.Action) { c.Method = "PUT" }},
+		"codex":                 {Codex(), object{"repository": "https://git.example.com/a/b", "extra_body": object{"reasoning": object{"effort": "high"}}}, object{"code": object{"prompt": "x", "language": "go", "max_tokens": 900}}, false, nil},
+		"cursor":                {Cursor(), object{"ref": "main", "branch": "b", "model": "composer-2"}, object{"code": object{"prompt": "x"}}, false, nil},
+		"copilot report":        {GitHubCopilot(), object{"org": "acme"}, object{"payload": object{"operation": "report", "report": "repos-1-day", "day": "2025-10-13"}}, false, func(c *adapter.Action) { c.URL = strings.TrimSuffix(c.URL, "?day=2025-10-13") }},
+		"copilot seats":         {GitHubCopilot(), object{"org": "acme"}, object{"payload": object{"operation": "seats", "page": 2}}, false, func(c *adapter.Action) { c.URL += "&per_page=all" }},
+		"copilot exclusions":    {GitHubCopilot(), object{"org": "acme", "write": true}, object{"payload": object{"operation": "set_content_exclusion", "exclusions": object{"repo": []any{"/secret"}}}}, false, nil},
+		"copilot seat":          {GitHubCopilot(), object{"org": "acme"}, object{"payload": object{"operation": "seat", "username": "octocat"}}, false, func(c *adapter.Action) { c.Method = "PUT" }},
+		"copilot removal":       {GitHubCopilot(), object{"org": "acme", "write": true}, object{"payload": object{"operation": "remove_users", "usernames": []any{"octocat"}}}, false, nil},
 		"deepgram detection":    {Deepgram(), object{}, object{"transcription": object{"url": "https://example.com/a.mp3", "speakers": true}}, false, nil},
 		"deepgram speech":       {Deepgram(), object{"model": "aura-2-thalia-en"}, object{"speech": object{"text": "Hi", "voice": "zeus", "media_type": "audio/ogg"}}, true, func(c *adapter.Action) { c.URL += "&speed=fast" }},
 		"stability":             {Stability(), object{"model": "e"}, object{"image": object{"prompt": "x", "negative_prompt": "y", "size": "512x768", "count": 2, "seed": 7}}, false, nil},
@@ -63,8 +70,8 @@ func TestRequestsThatNobodyRecorded(t *testing.T) {
 // TestASpecificationIsThere: a provider whose evidence is a specification must have one.
 func TestASpecificationIsThere(t *testing.T) {
 	dir := corpus(t)
-	for _, p := range []Provider{Deepgram(), ElevenLabs(), Replicate(), Serper(), Stability(), Tavily()} {
-		if openSpec(t, filepath.Join(dir, p.Name, "openapi.yaml")) == nil {
+	for _, p := range []Provider{Codex(), Cursor(), Deepgram(), ElevenLabs(), GitHubCopilot(), Replicate(), Serper(), Stability(), Tavily()} {
+		if newRun(t, dir, p).spec == nil {
 			t.Errorf("%s has no specification, but %q", p.Name, p.Evidence)
 		}
 	}
