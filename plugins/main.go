@@ -21,10 +21,12 @@ import (
 	"github.com/smarthausgroup/caio/plugins/midjourney"
 	"github.com/smarthausgroup/caio/plugins/ollama"
 	"github.com/smarthausgroup/caio/plugins/openai"
+	"github.com/smarthausgroup/caio/plugins/palm"
 	"github.com/smarthausgroup/caio/plugins/replicate"
 	"github.com/smarthausgroup/caio/plugins/serper"
 	"github.com/smarthausgroup/caio/plugins/stability"
 	"github.com/smarthausgroup/caio/plugins/tavily"
+	"github.com/smarthausgroup/caio/plugins/voyage"
 	"github.com/smarthausgroup/caio/sdk/adapter"
 )
 
@@ -54,12 +56,14 @@ func init() {
 		openai.New(openai.Mistral()),
 		ollama.Adapter{},
 		openai.New(openai.OpenAI()),
+		palm.Adapter{},
 		openai.New(openai.Perplexity()),
 		replicate.Adapter{},
 		serper.Adapter{},
 		stability.Adapter{},
 		tavily.Adapter{},
 		openai.New(openai.Together()),
+		voyage.Adapter{},
 		openai.New(openai.XAI()),
 	)
 }

@@ -32,6 +32,7 @@ package cohere
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/internal/normal"
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -124,7 +125,7 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	after.answer.Warnings = c.Warnings
-	url := c.Base + "/" + api + "/" + path
+	url := strings.TrimSuffix(strings.TrimSuffix(c.Base, "/v1"), "/v2") + "/" + api + "/" + path
 	call := normal.Post(url, body)
 	switch {
 	case after.stream && after.first:

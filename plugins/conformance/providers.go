@@ -28,12 +28,14 @@ func All() []Provider {
 		Ollama(),
 		OllamaV1(),
 		OpenAI(),
+		Palm(),
 		Perplexity(),
 		Replicate(),
 		Serper(),
 		Stability(),
 		Tavily(),
 		Together(),
+		Voyage(),
 		XAI(),
 	}
 }

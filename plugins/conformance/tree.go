@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 )
@@ -84,4 +86,25 @@ func frames(stream string) (out [][]byte) {
 		}
 	}
 	return out
+}
+
+// vector returns the numbers of a list, or of float32, little endian, in base64.
+func (t tree) vector() ([]float64, error) {
+	text, ok := t.v.(string)
+	if !ok {
+		return t.floats(), nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	single := make([]float32, len(raw)/4)
+	if _, err := binary.Decode(raw, binary.LittleEndian, single); err != nil {
+		return nil, err
+	}
+	var out []float64
+	for _, f := range single {
+		out = append(out, float64(f))
+	}
+	return out, nil
 }
