@@ -21,6 +21,8 @@ func (s *state) whole(doc []byte) (adapter.Reply, error) {
 		return s.vectors(body)
 	case s.kind == "rerank":
 		return s.ranked(body)
+	case s.kind == "transcription":
+		return s.transcript(body)
 	case s.first:
 		return s.whole1(body)
 	}

@@ -1,4 +1,5 @@
-// Package cohere is the adapter "cohere": chat, embeddings and reranking by Cohere's API, its second version or its first.
+// Package cohere is the adapter "cohere": chat, embeddings, reranking and transcription by Cohere's API, its second version or its
+// first.
 //
 // # Settings
 //
@@ -23,6 +24,8 @@
 // Of v1 chat the same without images, thinking and tool_choice; tools take parameters of plain types. Calls have no ids there: they get
 // one, "cohere_" and the answer's id and the call's number.
 //
+// Audio is written down by v2 only, as data, and the language must be stated; extra_body's fields are then fields of the form.
+//
 // Citations come as metadata.citations, what Cohere bills as metadata.billed_units; usage counts all tokens, those of Cohere's own
 // prompt among them. The answer to a rerank counts searches as units.
 //
@@ -44,7 +47,7 @@ type Adapter struct{}
 
 // Info names the adapter.
 func (Adapter) Info() adapter.Info {
-	return adapter.Info{Name: "cohere", Version: "1.0.0", Description: "Cohere: chat with tools, images and reasoning, streams, embeddings, rerank"}
+	return adapter.Info{Name: "cohere", Version: "1.0.0", Description: "Cohere: chat with tools, images and reasoning, streams, embeddings, rerank, transcription"}
 }
 
 // Step asks at the start, and puts the answer together.
@@ -74,7 +77,7 @@ func (Adapter) Step(doc []byte, ev *adapter.Event) (adapter.Reply, error) {
 }
 
 func start(ev *adapter.Event) (adapter.Reply, error) {
-	c, err := normal.Start(ev, "chat", "embedding", "rerank")
+	c, err := normal.Start(ev, "chat", "embedding", "rerank", "transcription")
 	if err != nil {
 		return adapter.Reply{}, err
 	}
@@ -93,6 +96,22 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	after := state{kind: c.Kind, first: api == "v1"}
+	base := strings.TrimSuffix(strings.TrimSuffix(c.Base, "/v1"), "/v2")
+	var call adapter.Action
+	if c.Kind == "transcription" {
+		call, err = transcribe(c, base, model, after.first, extra)
+	} else {
+		call, err = after.ask(c, base+"/"+api+"/", model, inputType, extra)
+	}
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	after.answer.Warnings = c.Warnings
+	return adapter.Reply{State: after.bytes(), Actions: []adapter.Action{call}}, nil
+}
+
+// ask makes a call of JSON, and sets what must be known of it.
+func (s *state) ask(c *normal.Call, base, model, inputType string, extra json.Value) (call adapter.Action, err error) {
 	var w json.Writer
 	w.Begin('{')
 	w.Key("model")
@@ -101,39 +120,35 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 	switch {
 	case c.Kind == "embedding":
 		path = "embed"
-		after.inputs, err = embed(c, &w, after.first, inputType)
+		s.inputs, err = embed(c, &w, s.first, inputType)
 	case c.Kind == "rerank":
 		path = "rerank"
-		after.inputs, err = rerank(c, &w)
-	case after.first:
-		after.stream = c.Stream
+		s.inputs, err = rerank(c, &w)
+	case s.first:
+		s.stream = c.Stream
 		err = chat1(c, &w)
 	default:
-		after.stream = c.Stream
+		s.stream = c.Stream
 		err = chat2(c, &w)
 	}
 	if err != nil {
-		return adapter.Reply{}, err
+		return call, err
 	}
-	if after.stream {
+	if s.stream {
 		w.Key("stream")
 		w.Bool(true)
 	}
 	w.End('}')
 	body, err := normal.Extend(w.Bytes(), "extra_body", extra)
-	if err != nil {
-		return adapter.Reply{}, err
-	}
-	after.answer.Warnings = c.Warnings
-	url := strings.TrimSuffix(strings.TrimSuffix(c.Base, "/v1"), "/v2") + "/" + api + "/" + path
-	call := normal.Post(url, body)
 	switch {
-	case after.stream && after.first:
-		call = normal.PostStream("ndjson", url, body)
-	case after.stream:
-		call = normal.PostStream("sse", url, body)
+	case err != nil:
+		return call, err
+	case s.stream && s.first:
+		return normal.PostStream("ndjson", base+path, body), nil
+	case s.stream:
+		return normal.PostStream("sse", base+path, body), nil
 	}
-	return adapter.Reply{State: after.bytes(), Actions: []adapter.Action{call}}, nil
+	return normal.Post(base+path, body), nil
 }
 
 // state is what must be known when the next event comes.

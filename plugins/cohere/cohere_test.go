@@ -108,7 +108,7 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 		"unknown setting":   {`{"modell":"m"}`, hello, "adapter.settings.modell is not known"},
 		"api":               {`{"model":"m","api":"v3"}`, hello, "adapter.settings.api is neither"},
 		"clash":             {`{"model":"m","extra_body":{"model":"n"}}`, hello, "adapter.settings.extra_body.model is what"},
-		"other intent":      {`{"model":"m"}`, `{"search":{"query":"q"}}`, "intent.search: this adapter does chat, embedding, rerank"},
+		"other intent":      {`{"model":"m"}`, `{"search":{"query":"q"}}`, "intent.search: this adapter does chat, embedding, rerank, transcription"},
 		"later parameter":   {`{"model":"m"}`, with(`"mood":1`), "chat.mood: "},
 		"hot":               {`{"model":"m"}`, with(`"temperature":1.5`), "chat.temperature: it is 1.5, the API takes 0 to 1"},
 		"whole nucleus":     {`{"model":"m"}`, with(`"top_p":1`), "chat.top_p: it is 1, the API takes 0.01 to 0.99"},
@@ -273,6 +273,37 @@ func TestStreams(t *testing.T) {
 	} {
 		if _, last := play(row.settings, row.frames...); last.Kind != adapter.ActionFail || !strings.Contains(last.Message, row.says) {
 			t.Errorf("%s: %+v", name, last)
+		}
+	}
+}
+
+func TestAudioIsWrittenDown(t *testing.T) {
+	intent := `{"transcription":{"model":"m","audio":"UklGRg==","media_type":"audio/mpeg","language":"de-AT"}}`
+	call := ask(`{"extra_body":{"temperature":0.2}}`, intent, false).Actions[0]
+	for _, part := range []string{"name=\"model\"\r\n\r\nm\r\n", "name=\"language\"\r\n\r\nde\r\n", "name=\"temperature\"\r\n\r\n0.2\r\n", "filename=\"audio.mp3\"", "\r\n\r\nRIFF\r\n"} {
+		if !strings.Contains(string(call.Body), part) {
+			t.Errorf("the form has no %q: %q %s", part, call.Body, call.Message)
+		}
+	}
+	if call.URL != "https://cohere.example.com/v2/audio/transcriptions" {
+		t.Error(call.URL)
+	}
+	if end := answer(`{}`, intent, 200, `{"text":"Servus"}`); string(end.Data) != `{"transcription":{"text":"Servus"}}` {
+		t.Errorf("%s %s", end.Data, end.Message)
+	}
+	if end := answer(`{}`, intent, 200, `{}`); end.Kind != adapter.ActionFail {
+		t.Errorf("no text: %+v", end)
+	}
+	for says, row := range map[string][2]string{
+		"transcription.language: ":                {`{"model":"m"}`, `{"transcription":{"audio":"UklGRg=="}}`},
+		"transcription.url: ":                     {`{"model":"m"}`, `{"transcription":{"url":"https://x","language":"de"}}`},
+		"transcription.words: ":                   {`{"model":"m"}`, `{"transcription":{"audio":"UklGRg==","language":"de","words":true}}`},
+		"transcription.audio: ":                   {`{"model":"m"}`, `{"transcription":{"language":"de"}}`},
+		"intent.transcription: ":                  {`{"model":"m","api":"v1"}`, `{"transcription":{"audio":"UklGRg==","language":"de"}}`},
+		"adapter.settings.extra_body.language is": {`{"model":"m","extra_body":{"language":"en"}}`, `{"transcription":{"audio":"UklGRg==","language":"de"}}`},
+	} {
+		if a := ask(row[0], row[1], false).Actions[0]; a.Kind != adapter.ActionFail || !strings.HasPrefix(a.Message, says) {
+			t.Errorf("%s %+v", says, a)
 		}
 	}
 }
