@@ -52,7 +52,7 @@ lint: adapters ## format, vet, staticcheck, proto lint, Rego and CUE checks
 	@for m in $(MODULES); do (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/staticcheck.mod staticcheck ./...) || exit 1; done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code > /dev/null
-	$(GO) run ./cmd/caio contract check examples/contracts examples/fields/contracts examples/refusals/contracts
+	$(GO) run ./cmd/caio contract check examples/contracts examples/fields/contracts examples/refusals/contracts plugins/contracts
 	$(GO) run ./cmd/caio policy check --strict policies
 	$(GO) run ./cmd/caio policy fmt --check policies
 	$(GO) run ./cmd/caio policy fmt --check examples/policies

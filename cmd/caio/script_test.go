@@ -15,14 +15,17 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command lines in testdata/script over the real main. `go test ./cmd/caio -update` rewrites what
 // they are compared with.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	goCache := strings.TrimSpace(string(cache))
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
