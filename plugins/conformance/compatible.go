@@ -15,6 +15,9 @@ type object = map[string]any
 // compatibleIntent says with an intent what a request says, as far as there are words for it.
 func compatibleIntent(x *Exchange) (intent map[string]any, stream bool, skip string) {
 	var body object
+	if x.Request.Method == "GET" {
+		return nil, false, "the normal form asks for nothing that is kept"
+	}
 	if err := json.Unmarshal(x.Request.Body, &body); err != nil {
 		return nil, false, "the request is no JSON object"
 	}

@@ -94,16 +94,13 @@ func (c *counts) usage() *Usage {
 
 // compatibleWant reads what an answer says.
 func compatibleWant(x *Exchange) (*Want, string, error) {
-	switch x.Kind {
-	case "models", "moderation", "ocr":
-		return nil, noWork(x.Kind), nil
-	case "speech":
-		return &Want{Audio: x.Response.Base64}, "", nil
-	}
-	if x.Request != nil && x.Request.Method == "GET" {
-		return nil, "the normal form has no stored answers", nil
-	}
 	switch {
+	case x.Kind == "models", x.Kind == "moderation", x.Kind == "ocr":
+		return nil, noWork(x.Kind), nil
+	case x.Kind == "speech" && x.Response.Status < 300:
+		return &Want{Audio: x.Response.Base64}, "", nil
+	case x.Request != nil && x.Request.Method == "GET":
+		return nil, "the normal form asks for nothing that is kept", nil
 	case x.Response.Status > 299:
 		return wantRefusal(x), "", nil
 	case x.Kind == "responses":

@@ -26,7 +26,7 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	if failed(body) {
 		return adapter.Reply{}, normal.ErrorInside(body)
 	}
-	if s.responses {
+	if s.kind == "chat" && (s.responses || body.Get("object").Text() == "response") {
 		return s.response(d, body)
 	}
 	s.head(d, body)
@@ -148,7 +148,7 @@ func finish(word string) string {
 		return "stop"
 	case "function_call", "tool_use":
 		return "tool_calls"
-	case "model_length", "max_tokens":
+	case "model_length", "max_tokens", "max_output_tokens":
 		return "length"
 	}
 	return word

@@ -36,7 +36,7 @@ func (s *state) over(d *Dialect, body json.Value) (adapter.Reply, error) {
 	default:
 		return adapter.Reply{}, normal.Nonsense("has the status " + normal.Clip(status) + ", and is not to be waited for")
 	}
-	return adapter.Do(append(s.Emits(), adapter.Done(s.Chat()))...), nil
+	return adapter.Do(append(s.rest(), s.result())...), nil
 }
 
 // output reads the items of an answer. What the provider's own tools did is no part of the message.
@@ -126,7 +126,7 @@ func (s *state) responseEvent(d *Dialect, v json.Value) (adapter.Reply, error) {
 	case "response.output_text.delta":
 		s.Say(v.Get("delta").Text())
 	case "response.output_text.done":
-		s.rest(v.Get("text").Text())
+		s.remainder(v.Get("text").Text())
 	case "response.refusal.delta":
 		s.Refuse(v.Get("delta").Text())
 	case "response.reasoning_summary_part.added":
@@ -154,8 +154,8 @@ func (s *state) responseEvent(d *Dialect, v json.Value) (adapter.Reply, error) {
 	return s.Next(s.bytes())
 }
 
-// rest says what of a part's text did not come in pieces.
-func (s *state) rest(whole string) {
+// remainder says what of a part's text did not come in pieces.
+func (s *state) remainder(whole string) {
 	said := string(s.Text[min(int(s.from), len(s.Text)):])
 	if more, ok := strings.CutPrefix(whole, said); ok && more != "" {
 		s.Say(more)

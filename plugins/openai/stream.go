@@ -21,10 +21,12 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 	if err != nil {
 		return adapter.Reply{}, normal.Nonsense("has a frame that is " + err.Error())
 	}
-	if failed(chunk) || ev.Name == "error" {
+	kind := chunk.Get("type").Text()
+	if failed(chunk) || ev.Name == "error" || kind == "error" {
 		return adapter.Reply{}, normal.ErrorInside(chunk)
 	}
-	if s.responses {
+	if s.responses || strings.HasPrefix(kind, "response.") { // a base_url may lead there, too
+		s.responses = true
 		return s.responseEvent(d, chunk)
 	}
 	s.head(d, chunk)
@@ -86,5 +88,13 @@ func (s *state) end() (adapter.Reply, error) {
 	case s.done:
 		return adapter.Reply{}, normal.BrokeOff("it did not end in [DONE]")
 	}
-	return adapter.Do(append(s.Emits(), s.result())...), nil
+	return adapter.Do(append(s.rest(), s.result())...), nil
+}
+
+// rest is what of a stream was not handed on; of a whole answer nothing is.
+func (s *state) rest() []adapter.Action {
+	if !s.stream {
+		return nil
+	}
+	return s.Emits()
 }
