@@ -109,7 +109,7 @@ func TestTheCompileCacheIsPrivateAndHeals(t *testing.T) {
 }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
-	for _, o := range []Options{{MemoryLimit: 100}, {Fuel: 1 << 63}, {MaxInstances: -1}} {
+	for _, o := range []Options{{MemoryLimit: 100}, {Fuel: 1 << 63}, {MaxInstances: -1}, {IdleAfter: -1}} {
 		if r, err := Open(t.Context(), o); err == nil {
 			t.Errorf("%+v was accepted", o)
 			_ = r.Close(t.Context())

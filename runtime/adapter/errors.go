@@ -33,7 +33,7 @@ func (e *GuestError) Error() string {
 type RefusedError struct {
 	Module string // the name given to Load
 	// Rule that it breaks: "format", "size", "import", "export", "memory", "table", "global", "start", "instruction", "complexity", "index"
-	// (see package meter), "compile", "abi", "describe".
+	// (see package meter), "compile", "abi", "describe"; of a trial "self-test" and "trial", see LoadTried.
 	Rule    string
 	Message string // for people; names the function, the import or the export where it is about one
 }

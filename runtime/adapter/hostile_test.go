@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -14,7 +15,17 @@ import (
 	"github.com/smarthausgroup/caio/runtime/adapter/internal/asm"
 )
 
+// trialChild is the argument by which this test binary is the process of a trial.
+const trialChild = "adapter-trial"
+
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == trialChild {
+		if err := Try(context.Background(), os.Stdin, os.Stdout, Options{CacheDir: os.Args[2]}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if dir, err := sharedCache(); err == nil {
 			_ = os.RemoveAll(dir)

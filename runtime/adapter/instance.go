@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -28,8 +29,9 @@ type instance struct {
 	run     api.Function
 	stack   [2]uint64
 
-	thrift uint64 // what part of the fuel a call gets; 1: all
-	random uint64 // state of the guest's randomness, the same for each call
+	rested time.Time // since when it is in the pool
+	thrift uint64    // what part of the fuel a call gets; 1: all
+	random uint64    // state of the guest's randomness, the same for each call
 }
 
 type instanceKey struct{}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -25,10 +26,12 @@ type Module struct {
 	data       []meter.Segment // until the image is taken: what lies in memory at first
 	state      []string        // names of its mutable globals' exports
 	image      *image          // what every call begins with
+	practice   error           // a *GuestError: how a first step failed; nil: none did
 
-	slots chan struct{} // one token in it for each instance at work
-	mu    sync.Mutex
-	idle  []*instance // guarded by mu; the last used is taken first, its memory is warm
+	slots   chan struct{} // one token in it for each instance at work
+	mu      sync.Mutex
+	idle    []*instance // guarded by mu; the last used is taken first, its memory is warm
+	retired bool        // guarded by mu; no instance is kept any more
 }
 
 // Info names an adapter of a module, as its author described it.
@@ -127,7 +130,7 @@ func (m *Module) introduce() error {
 		in.close()
 		return &RefusedError{m.name, "describe", err.Error()}
 	}
-	if !in.practise() {
+	if m.practice = in.practise(); m.practice != nil {
 		in.close()
 		if in, err = m.first(); err != nil {
 			return err
@@ -143,6 +146,7 @@ func (m *Module) introduce() error {
 		return err
 	}
 	m.data = nil
+	in.rested = time.Now()
 	m.idle = append(m.idle, in)
 	m.runtime.hold(m)
 	return nil
@@ -200,44 +204,6 @@ func (m *Module) step(ctx context.Context, adapter string, state []byte, ev *Eve
 	reply, clean, err := in.serve(adapter, state, ev)
 	m.put(in, clean)
 	return reply, err
-}
-
-func (m *Module) acquire(ctx context.Context) (*instance, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case m.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for an instance of adapter module %s: %w", m.name, ctx.Err())
-	}
-	m.mu.Lock()
-	if n := len(m.idle); n > 0 {
-		in := m.idle[n-1]
-		m.idle[n-1] = nil
-		m.idle = m.idle[:n-1]
-		m.mu.Unlock()
-		return in, nil
-	}
-	m.mu.Unlock()
-	in, err := m.another()
-	if err != nil {
-		<-m.slots
-		return nil, err
-	}
-	return in, nil
-}
-
-// put takes an instance back. One that is not as the image says is replaced at need.
-func (m *Module) put(in *instance, clean bool) {
-	if clean {
-		m.mu.Lock()
-		m.idle = append(m.idle, in)
-		m.mu.Unlock()
-	} else {
-		in.close()
-	}
-	<-m.slots
 }
 
 func clip(s string) string {

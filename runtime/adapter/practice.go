@@ -9,9 +9,9 @@ import "strings"
 // a start for a minute.
 const practiceShare = 50
 
-// practise runs what a first request would, for every adapter, and tells whether the instance is fit to be an image: no call
-// failed in it. What the adapters reply is of no interest, most will say that their settings are missing.
-func (in *instance) practise() bool {
+// practise runs what a first request would, for every adapter. The first call that fails ends it with its *GuestError; the instance is
+// not fit to be an image then. What the adapters reply is of no interest, most will say that their settings are missing.
+func (in *instance) practise() error {
 	in.thrift = practiceShare
 	defer func() { in.thrift = 1 }()
 	answer := Event{Kind: KindResponse, Status: 200, Body: []byte(`{}`)}
@@ -20,17 +20,17 @@ func (in *instance) practise() bool {
 			start := practiceEvent()
 			reply, err := in.step(info.Name, nil, &start)
 			if err != nil {
-				return false
+				return err
 			}
 			if n := len(reply.Actions); n == 0 || reply.Actions[n-1].Kind != ActionHTTP {
 				continue
 			}
 			if _, err := in.step(info.Name, reply.State, &answer); err != nil {
-				return false
+				return err
 			}
 		}
 	}
-	return true
+	return nil
 }
 
 // practiceEvent is a chat of 2 KB for a service that is not there.

@@ -9,8 +9,8 @@
 // It guarantees that a guest computes for no longer than its fuel lasts and in no more memory than its limit, sees no
 // clock, file, argument or randomness but fixed ones, and that whatever it does ends one call with a *GuestError and
 // nothing else: the instance is thrown away, other guests and other calls are not disturbed. Every call finds the guest's memory
-// and globals as they were after its warm-up, whoever called before, and whatever was left there. It starts no goroutines; a
-// call runs on its caller's.
+// and globals as they were after its warm-up, whoever called before, and whatever was left there. A call runs on its caller's
+// goroutine; the one of its own, which trims the pools, ends with Close.
 //
 //	r, err := adapter.Open(ctx, adapter.Options{CacheDir: dir})
 //	m, err := r.Load(ctx, "shipped", wasm)
@@ -28,6 +28,8 @@ import (
 	goruntime "runtime"
 	"strings"
 	"sync"
+	"time"
+	"weak"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -47,6 +49,11 @@ type Options struct {
 	Fuel uint64
 	// MaxInstances bounds the instances of one module, and so its concurrent calls; others wait. 0: twice the processors.
 	MaxInstances int
+	// IdleAfter is how long an instance may rest before its memory is given back. 0: a minute.
+	IdleAfter time.Duration
+	// Trial is the command line of a process that calls Try with these options, for LoadTried. Its environment is empty, its directory
+	// is the root. Empty: there is none, and strangers' modules are not loaded.
+	Trial []string
 }
 
 const (
@@ -72,9 +79,15 @@ type Runtime struct {
 	pages   *pagemap                // nil: guests' memory is compared
 
 	mu      sync.Mutex
-	running int                   // calls and loads on their way; guarded by mu
-	closing chan struct{}         // not nil once Close was called, closed when running is 0; guarded by mu
-	held    map[*holding]struct{} // guarded by mu
+	running int                               // calls and loads on their way; guarded by mu
+	closing chan struct{}                     // not nil once Close was called, closed when running is 0; guarded by mu
+	held    map[*holding]weak.Pointer[Module] // guarded by mu
+
+	trial chan struct{} // holds one element while a module is tried
+
+	stopping sync.Once
+	stop     chan struct{} // ends keepPools
+	keeper   sync.WaitGroup
 }
 
 // holding is what a module holds beyond Go's heap. The Runtime gives it back when nothing refers to the module any more, or when
@@ -100,7 +113,7 @@ func Open(ctx context.Context, options Options) (*Runtime, error) {
 	}
 	pages := options.MemoryLimit / pageBytes
 	config := wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features).WithMemoryLimitPages(pages)
-	r := &Runtime{options: options, held: map[*holding]struct{}{}, limits: meter.Limits{
+	r := &Runtime{options: options, held: map[*holding]weak.Pointer[Module]{}, stop: make(chan struct{}), trial: make(chan struct{}, 1), limits: meter.Limits{
 		ModuleBytes: maxModuleBytes, Functions: 100_000, Types: 10_000, Globals: 10_000, TableElements: 100_000,
 		FunctionBytes: 1 << 20, Complexity: 500_000, TotalComplexity: 12_000_000, MemoryPages: uint64(pages),
 	}}
@@ -117,6 +130,7 @@ func Open(ctx context.Context, options Options) (*Runtime, error) {
 	if err := instantiateWASI(ctx, r.engine); err != nil {
 		return nil, errors.Join(err, r.release(ctx))
 	}
+	r.keeper.Go(func() { r.keepPools(r.stop) })
 	return r, nil
 }
 
@@ -138,6 +152,12 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.MaxInstances < 0 {
 		return o, fmt.Errorf("%d instances: at least 1 is needed", o.MaxInstances)
+	}
+	if o.IdleAfter == 0 {
+		o.IdleAfter = time.Minute
+	}
+	if o.IdleAfter < 0 {
+		return o, fmt.Errorf("instances that rest for %v: it must be a time", o.IdleAfter)
 	}
 	return o, nil
 }
@@ -234,7 +254,7 @@ func (r *Runtime) hold(m *Module) {
 	h := &holding{m.compiled, m.image}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held[h] = struct{}{}
+	r.held[h] = weak.Make(m)
 	goruntime.AddCleanup(m, r.letGo, h)
 }
 
@@ -248,6 +268,8 @@ func (r *Runtime) letGo(h *holding) {
 }
 
 func (r *Runtime) release(ctx context.Context) error {
+	r.stopping.Do(func() { close(r.stop) }) // Close may come again
+	r.keeper.Wait()
 	err := r.engine.Close(ctx) // the instances, then what they stand on
 	r.mu.Lock()
 	for h := range r.held {

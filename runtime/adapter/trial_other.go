@@ -1,0 +1,6 @@
+//go:build !unix
+
+package adapter
+
+// limitProcess: where the system has no such limits, the trial's deadline is the only one.
+func limitProcess() error { return nil }
