@@ -70,7 +70,7 @@ func TestEveryParameterIsSaid(t *testing.T) {
 
 func TestAConversationIsHandedOn(t *testing.T) {
 	intent := `{"chat":{"messages":[{"role":"system","content":"s","parts":[{"text":"t"}]},
-		{"role":"user","content":"see","parts":[{"media_type":"image/png","data":"aGk="},{"media_type":"","url":"https://x/a"},{"media_type":"application/pdf","url":"https://x/b.pdf","name":"b"},
+		{"role":"user","content":"see","parts":[{"url":"data:image/png;base64,aGk="},{"media_type":"","url":"https://x/a"},{"media_type":"application/pdf","url":"https://x/b.pdf","name":"b"},
 			{"media_type":"application/pdf","data":"JVBERg=="},{"media_type":"text/csv","data":"YSxi","name":"c.csv"},{"text":"long","name":"d.txt"},{"text":"and"}]},
 		{"role":"assistant","content":"I look","thoughts":[{"text":"hm","signature":"sig"},{"redacted":"xyz"},{"signature":"bare"}],"tool_calls":[{"id":"functions.f:0","name":"f","arguments":"{\"a\": 1}"},{"id":"c2","name":"g","arguments":""}]},
 		{"role":"tool","tool_call_id":"functions.f:0","content":"sun","name":"f"},

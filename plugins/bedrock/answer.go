@@ -18,12 +18,18 @@ type answer struct {
 	counted bool // metadata came
 }
 
+// bytes returns the answer as pack does, with no copy between: it is written anew with every frame.
 func (a *answer) bytes() []byte {
 	var e adapter.Encoder
+	e.Number(1, kindConverse)
+	state := e.Open(2)
 	e.Flag(1, a.stopped)
 	e.Flag(2, a.counted)
-	e.Data(3, a.Bytes())
-	return pack(kindConverse, e.Bytes())
+	inner := e.Open(3)
+	a.Encode(&e)
+	e.Close(inner)
+	e.Close(state)
+	return e.Bytes()
 }
 
 func recall(state []byte) (*answer, error) {

@@ -127,6 +127,7 @@ var formats = map[string]string{
 
 // part writes a picture, a document, audio or video.
 func (r *request) part(p *normal.Part, inTool bool) error {
+	claude.Inline(p)
 	w := &r.w
 	media := strings.ToLower(p.Media)
 	if p.IsText && formats[media] == "" {

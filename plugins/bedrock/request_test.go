@@ -63,7 +63,7 @@ func TestEveryParameterIsSaid(t *testing.T) {
 
 func TestAConversationIsHandedOn(t *testing.T) {
 	intent := `{"chat":{"messages":[{"role":"system","content":"s","parts":[{"text":"t"}]},
-		{"role":"user","content":"see","parts":[{"media_type":"image/png","data":"aGk="},{"media_type":"image/jpeg","url":"s3://bucket/a"},{"media_type":"application/pdf","data":"JVBERg==","name":"my  file_1.pdf"},
+		{"role":"user","content":"see","parts":[{"url":"data:image/png;base64,aGk="},{"media_type":"image/jpeg","url":"s3://bucket/a"},{"media_type":"application/pdf","data":"JVBERg==","name":"my  file_1.pdf"},
 			{"media_type":"application/pdf","data":"JVBERg=="},{"text":"long","name":"d"},{"media_type":"video/mp4","data":"AA=="},{"media_type":"audio/wav","data":"AA=="},{"text":"and"}]},
 		{"role":"assistant","content":"I look","thoughts":[{"text":"hm","signature":"sig"},{"redacted":"eHl6"}],"tool_calls":[{"id":"functions.f:0","name":"f","arguments":"{\"a\": 1}"},{"id":"c/2","name":"g","arguments":""}]},
 		{"role":"tool","tool_call_id":"functions.f:0","content":"sun"},

@@ -16,20 +16,25 @@ type Answer struct {
 	answer uint32 // the block of AnswerTool, counted from 1; 0: none
 }
 
-// Bytes writes the answer as an adapter's state.
+// Bytes returns the answer as an adapter's state.
 func (a *Answer) Bytes() []byte {
 	var e adapter.Encoder
+	a.Encode(&e)
+	return e.Bytes()
+}
+
+// Encode writes the answer into a state; Recall reads it.
+func (a *Answer) Encode(e *adapter.Encoder) {
 	e.Flag(1, a.AsTool)
 	e.Flag(2, a.Streams)
 	e.Flag(3, a.begun)
 	e.Number(4, a.answer)
 	mark := e.Open(5)
-	a.Encode(&e)
+	a.Answer.Encode(e)
 	e.Close(mark)
-	return e.Bytes()
 }
 
-// Recall reads what Bytes wrote.
+// Recall reads what Encode wrote.
 func Recall(state []byte) (*Answer, error) {
 	var a Answer
 	d := adapter.Decoder{Rest: state}

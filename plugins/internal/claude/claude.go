@@ -106,6 +106,18 @@ func System(c *normal.Call, list []normal.Message) (system, rest []normal.Messag
 	return system, rest, nil
 }
 
+// Inline takes a part's content out of a data URL (RFC 2397), which the API would not fetch.
+func Inline(p *normal.Part) {
+	rest, ok := strings.CutPrefix(p.URL, "data:")
+	media, data, encoded := strings.Cut(rest, ";base64,")
+	if !ok || !encoded {
+		return
+	}
+	if p.URL, p.Data = "", data; p.Media == "" {
+		p.Media = media
+	}
+}
+
 // Speaker returns who speaks a message to the API: "user" or "assistant". What tools answer, the user hands over.
 func Speaker(m *normal.Message) string {
 	if m.Role == "assistant" {

@@ -127,6 +127,7 @@ func (r *Request) text(text string) {
 
 // part writes a picture or a document.
 func (r *Request) part(p *normal.Part) error {
+	Inline(p)
 	media := strings.ToLower(p.Media)
 	switch {
 	case p.IsText:
