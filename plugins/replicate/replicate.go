@@ -13,6 +13,8 @@
 //	fields         what the model's input calls the fields of an intent, where that is not as below, such as
 //	               {"max_tokens": "max_new_tokens"}; "" says that it has no such input
 //	input          fields that are added to the input, such as {"num_inference_steps": 30}
+//	stream         true: a caller that wants pieces gets them from the prediction's own stream, whose host is another (see the
+//	               template's allowed_hosts); default false: the answer is given whole
 //	poll_first_ms, poll_most_ms, poll_limit_s   how patiently it is asked: 500, 5000, 600
 //
 // # Input
@@ -22,8 +24,6 @@
 // media_type as output_format. Models differ, and the provider may pass over an input that a model does not know: fields is
 // there to say so. A model of this kind takes one prompt: a conversation of more turns is refused, unless fields has
 // {"messages": "messages"}, for models that take them.
-//
-// A caller that wants a stream gets the answer whole.
 package replicate
 
 import (
@@ -47,49 +47,46 @@ func (Adapter) Info() adapter.Info {
 // Step creates a prediction at the start, and then asks after it.
 func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if ev.Kind != adapter.KindStart {
-		return poll.Step(state, ev, read)
+		return poll.Follow(state, ev, read, frame)
 	}
 	c, err := normal.Start(ev, "chat", "image", "payload")
 	if err != nil {
 		return adapter.Reply{}, err
 	}
-	return start(c)
-}
-
-func start(c *normal.Call) (adapter.Reply, error) {
-	deployment, wait := c.Settings.Text("deployment", ""), c.Settings.Number("wait", 0)
+	s := settings{deployment: c.Settings.Text("deployment", ""), wait: c.Settings.Number("wait", 0), stream: c.Settings.Flag("stream", false)}
 	in := input{c: c, names: c.Settings.Object("fields")}
 	extra := c.Settings.Object("input")
-	model, noModel := c.Model()
-	pace, err := poll.New(&c.Settings, poll.Pace{First: 500, Most: 5000, Limit: 600})
-	if err != nil {
+	s.model, s.noModel = c.Model()
+	if s.pace, err = poll.New(&c.Settings, poll.Pace{First: 500, Most: 5000, Limit: 600}); err != nil {
 		return adapter.Reply{}, err
 	}
 	if err := c.Settings.Err(); err != nil {
 		return adapter.Reply{}, err
 	}
-	if wait < 0 || wait > 60 {
+	if s.wait < 0 || s.wait > 60 {
 		return adapter.Reply{}, normal.BadSetting("wait", "must be 0 to 60")
-	}
-	path, version := "/predictions", model
-	switch {
-	case deployment != "":
-		if path, err = owned("deployments", deployment); err != nil {
-			return adapter.Reply{}, normal.BadSetting("deployment", "must be owner/name")
-		}
-		version = ""
-	case noModel != nil:
-		return adapter.Reply{}, noModel
-	case strings.Contains(model, "/") && !strings.Contains(model, ":"):
-		if path, err = owned("models", model); err != nil {
-			return adapter.Reply{}, normal.Invalid(c.Kind+".model", strconv.Quote(model)+" is none of owner/name, owner/name:version, version")
-		}
-		version = ""
 	}
 	if err := in.fill(); err != nil {
 		return adapter.Reply{}, err
 	}
 	filled, err := normal.Extend(in.w.Bytes(), "input", extra)
+	if err != nil {
+		return adapter.Reply{}, err
+	}
+	return s.create(c, filled)
+}
+
+type settings struct {
+	deployment, model string
+	noModel           error // why there is no model
+	wait              int64
+	stream            bool
+	pace              poll.Poll
+}
+
+// create asks for a prediction.
+func (s *settings) create(c *normal.Call, input json.Value) (adapter.Reply, error) {
+	path, version, err := s.target(c)
 	if err != nil {
 		return adapter.Reply{}, err
 	}
@@ -100,19 +97,43 @@ func start(c *normal.Call) (adapter.Reply, error) {
 		w.String(version)
 	}
 	w.Key("input")
-	w.Raw(filled)
+	w.Raw(input)
 	w.End('}')
 	base := c.Base
 	if !strings.HasSuffix(base, "/v1") {
 		base += "/v1"
 	}
-	create := normal.Post(base+path, w.Bytes())
-	if wait > 0 {
-		create.Headers = append(create.Headers, adapter.Header{Name: "Prefer", Value: "wait=" + strconv.FormatInt(wait, 10)})
+	call := normal.Post(base+path, w.Bytes())
+	work := poll.Work{Poll: s.pace, Kind: c.Kind, Answer: normal.Answer{Model: s.model, Warnings: c.Warnings}}
+	if s.stream && c.Stream && c.Kind == "chat" {
+		work.Kind = streamed
+	} else if s.wait > 0 {
+		call.Headers = append(call.Headers, adapter.Header{Name: "Prefer", Value: "wait=" + strconv.FormatInt(s.wait, 10)})
 	}
-	work := poll.Work{Poll: pace, Kind: c.Kind, Answer: normal.Answer{Model: model, Warnings: c.Warnings}}
 	work.Poll.URL = base + "/predictions/" // the id is added when it is known
-	return work.Begin(create)
+	return work.Begin(call)
+}
+
+// streamed is the kind of a chat that is to be followed by its stream.
+const streamed = "streamed chat"
+
+// target returns where a prediction is created, and the version that must be named there; empty: none.
+func (s *settings) target(c *normal.Call) (path, version string, err error) {
+	switch {
+	case s.deployment != "":
+		if path, err = owned("deployments", s.deployment); err != nil {
+			err = normal.BadSetting("deployment", "must be owner/name")
+		}
+		return path, "", err
+	case s.noModel != nil:
+		return "", "", s.noModel
+	case strings.Contains(s.model, "/") && !strings.Contains(s.model, ":"):
+		if path, err = owned("models", s.model); err != nil {
+			err = normal.Invalid(c.Kind+".model", strconv.Quote(s.model)+" is none of owner/name, owner/name:version, version")
+		}
+		return path, "", err
+	}
+	return "/predictions", s.model, nil
 }
 
 // owned returns the path of predictions of what is called "owner/name".
@@ -137,6 +158,9 @@ func read(w *poll.Work, p json.Value) ([]byte, error) {
 			w.Poll.URL += normal.Escape(id)
 		}
 		w.Answer.ID = id
+		if w.Kind == streamed {
+			w.Stream = p.Get("urls").Get("stream").Text() // not all models have one
+		}
 	}
 	if model := p.Get("model").Text(); model != "" {
 		w.Answer.Model = model
@@ -151,6 +175,21 @@ func read(w *poll.Work, p json.Value) ([]byte, error) {
 	default:
 		return nil, normal.Nonsense("is no prediction: its status is " + strconv.Quote(normal.Clip(status)))
 	}
+}
+
+// frame takes a piece of the text. What came of the prediction is asked for when the stream is over.
+func frame(w *poll.Work, ev *adapter.Event) error {
+	switch ev.Name {
+	case "output":
+		w.Answer.Say(string(ev.Data))
+	case "error":
+		v, err := json.Parse(ev.Data)
+		if err != nil {
+			return failure("failed", nil)
+		}
+		return normal.ErrorInside(v)
+	}
+	return nil // logs, done
 }
 
 // failure maps a prediction that came to nothing. What a model raises is the model's own text.
@@ -185,7 +224,7 @@ func result(w *poll.Work, p json.Value) ([]byte, error) {
 		a.Note("predict_time_s", s)
 	}
 	switch w.Kind {
-	case "chat":
+	case "chat", streamed:
 		text, ok := joined(output)
 		if !ok {
 			return nil, normal.Nonsense("has an output that is no text")

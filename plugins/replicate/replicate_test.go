@@ -107,6 +107,55 @@ func TestWhatBecomesOfAPrediction(t *testing.T) {
 	}
 }
 
+func TestAChatIsFollowedByItsStream(t *testing.T) {
+	p := play.Begin(replicate.Adapter{}, "https://api.replicate.com", `{"model":"a/b","stream":true,"wait":9}`, `{"chat":{"messages":[{"role":"user","content":"Hi"}]}}`, true)
+	if got := fmt.Sprint(p.Last().Headers); strings.Contains(got, "Prefer") {
+		t.Errorf("it waits for what it could have at once: %s", got)
+	}
+	const created = `{"id":"p","status":"starting","urls":{"get":"https://api.replicate.com/v1/predictions/p","stream":"https://stream.replicate.com/v1/s"}}`
+	if call := p.Respond(201, "", created); call.Method != "GET" || call.URL != "https://stream.replicate.com/v1/s" || call.Framing != "sse" {
+		t.Fatalf("%+v", call)
+	}
+	p.Head(200, "text/event-stream")
+	for _, piece := range []string{"Hel", "lo"} {
+		p.Frame("output", piece)
+	}
+	p.Frame("done", "{}")
+	if call := p.End(); call.URL != "https://api.replicate.com/v1/predictions/p" {
+		t.Fatalf("%+v", call)
+	}
+	a := p.Respond(200, "", `{"id":"p","status":"succeeded","output":["Hel","lo"],"metrics":{"input_token_count":3,"output_token_count":2}}`)
+	if want := `{"chat":{"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"},"usage":{"input_tokens":3,"output_tokens":2},"model":"a/b","id":"p"}`; string(a.Data) != want {
+		t.Errorf("%s %s", a.Data, a.Message)
+	}
+	if len(p.Emitted) != 2 || string(p.Emitted[0].Data) != `{"text":"Hel"}` || string(p.Emitted[1].Data) != `{"text":"lo"}` {
+		t.Errorf("%+v", p.Emitted)
+	}
+	for name, say := range map[string]func(p *play.Play) adapter.Action{
+		"an error in it": func(p *play.Play) adapter.Action {
+			p.Head(200, "text/event-stream")
+			return p.Frame("error", `{"detail":"out of memory"}`)
+		},
+		"cut off": func(p *play.Play) adapter.Action { // and the prediction says why
+			p.Head(200, "text/event-stream")
+			p.Frame("output", "Hel")
+			p.End()
+			return p.Respond(200, "", `{"id":"p","status":"failed","error":"out of memory"}`)
+		},
+	} {
+		p := play.Begin(replicate.Adapter{}, "https://api.replicate.com", `{"model":"a/b","stream":true}`, `{"chat":{"messages":[{"role":"user","content":"Hi"}]}}`, true)
+		p.Respond(201, "", created)
+		if a := say(p); a.Kind != adapter.ActionFail || !strings.Contains(a.Message, "out of memory") {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	p = play.Begin(replicate.Adapter{}, "https://api.replicate.com", `{"model":"a/b","stream":true}`, `{"chat":{"messages":[{"role":"user","content":"Hi"}]}}`, true)
+	p.Respond(201, "", created)
+	if a := p.Respond(404, "", `{}`); a.Kind != adapter.ActionWait {
+		t.Errorf("without stream: %+v", a)
+	}
+}
+
 // TestAPredictionSurvivesARestart goes on from the state alone, at each step.
 func TestAPredictionSurvivesARestart(t *testing.T) {
 	p := begin(`{"model":"a/b","poll_first_ms":10}`, `{"unsupported":"warn","image":{"prompt":"x","quality":"hd"}}`)

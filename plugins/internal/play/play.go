@@ -51,6 +51,19 @@ func (p *Play) Respond(status int, mediaType, body string, headers ...adapter.He
 	return p.event(&adapter.Event{Kind: adapter.KindEnd})
 }
 
+// Head begins a stream, of which each frame is brought by hand.
+func (p *Play) Head(status int, mediaType string) adapter.Action {
+	return p.event(&adapter.Event{Kind: adapter.KindResponse, Status: status, Headers: []adapter.Header{{Name: "content-type", Value: mediaType}}})
+}
+
+// Frame brings a frame of that name.
+func (p *Play) Frame(name, data string) adapter.Action {
+	return p.event(&adapter.Event{Kind: adapter.KindFrame, Name: name, Data: []byte(data)})
+}
+
+// End ends a stream as its framing demands.
+func (p *Play) End() adapter.Action { return p.event(&adapter.Event{Kind: adapter.KindEnd}) }
+
 // Wake ends a wait.
 func (p *Play) Wake() adapter.Action { return p.event(&adapter.Event{Kind: adapter.KindTimer}) }
 
