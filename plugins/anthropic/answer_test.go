@@ -172,3 +172,23 @@ func TestStreamsThatBreakOffAreNoCleanEnd(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a provider sends, an execution ends in an error or a result, and nothing of the adapter breaks.
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte(start), []byte(text))
+	f.Add([]byte(`{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","name":"json_answer","input":{"a":1}}}`),
+		[]byte(`{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}`))
+	f.Add([]byte(`{"content":[{"type":"thinking","thinking":"a","signature":"b"}],"usage":{"input_tokens":-1}}`), []byte(final))
+	f.Add([]byte(`{"type":"content_block_delta","delta":{"type":"citations_delta","citation":{}}}`), []byte(stop))
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		broken := func(a adapter.Action) bool {
+			return a.Kind == adapter.ActionFail && strings.Contains(a.Message, "panicked")
+		}
+		if a := respond(hello, 200, string(first)); broken(a) {
+			t.Errorf("%s: %+v", first, a)
+		}
+		if _, a := play(t, `{"chat":{"messages":[{"role":"user","content":"Hi"}],"json_object":true}}`, string(first), string(second), final, stop); broken(a) {
+			t.Errorf("%s, %s: %+v", first, second, a)
+		}
+	})
+}

@@ -238,3 +238,34 @@ func TestTextsAreRanked(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a provider sends, an execution ends in an error or a result, and nothing of the adapter breaks.
+func FuzzAnswers(f *testing.F) {
+	f.Add("contentBlockStart", []byte(`{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}`), `{"chat":{"messages":[{"role":"user","content":"x"}]}}`)
+	f.Add("contentBlockDelta", []byte(`{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{}"},"reasoningContent":{"signature":"s","redactedContent":"eA=="},"citation":{}}}`), hello)
+	f.Add("chunk", []byte(`{"bytes":"e30="}`), hello)
+	f.Add("exception/throttlingException", []byte(`{"message":"m"}`), hello)
+	f.Add("", []byte(`{"output":{"message":{"content":[{"citationsContent":{"content":[{"text":"b"}]}}]}}}`), hello)
+	f.Add("", []byte(`{"embedding":[1],"results":[{"index":0,"relevanceScore":1}]}`), `{"embedding":{"input":["a","b"]}}`)
+	f.Fuzz(func(t *testing.T, name string, data []byte, intent string) {
+		broken := func(a adapter.Action) bool {
+			return a.Kind == adapter.ActionFail && strings.Contains(a.Message, "panicked")
+		}
+		for _, model := range []string{"anthropic.x", "amazon.titan-embed-text-v2:0"} {
+			a, state := ask(`{"model":"`+model+`"}`, intent, false)
+			if broken(a) {
+				t.Fatalf("%s: %+v", intent, a)
+			}
+			if a.Kind == adapter.ActionHTTP {
+				if a := respond(state, 200, "", string(data)).Actions[0]; broken(a) {
+					t.Errorf("%s: %+v", data, a)
+				}
+			}
+		}
+		for _, settings := range []string{`{"model":"m"}`, `{"model":"anthropic.x","api":"invoke"}`, `{"model":"amazon.nova","api":"invoke"}`} {
+			if _, a := play(t, settings, [2]string{name, string(data)}, text, stop, count); broken(a) {
+				t.Errorf("%s, %s: %+v", name, data, a)
+			}
+		}
+	})
+}
