@@ -1,6 +1,10 @@
 package conformance
 
-import "github.com/smarthausgroup/caio/plugins/openai"
+import (
+	"encoding/json"
+
+	"github.com/smarthausgroup/caio/plugins/openai"
+)
 
 // HuggingFace is Text Generation Inference, whose specification it is, and the router.
 func HuggingFace() Provider {
@@ -8,9 +12,23 @@ func HuggingFace() Provider {
 		Name: "huggingface", Adapter: openai.New(openai.HuggingFace()), Contract: "huggingface-tgi.yaml",
 		Evidence: "official specification",
 		Intent:   compatibleIntent, Hello: compatibleHello,
+		Settings: func(x *Exchange) map[string]any {
+			if x.Kind == "embeddings" {
+				return map[string]any{"api": "tasks"}
+			}
+			return nil
+		},
 		Want: func(x *Exchange) (*Want, string, error) {
-			if x.Response.Status < 300 && len(x.Response.Body) > 0 && x.Response.Body[0] == '[' {
-				return nil, "the adapter speaks chat completions, no tasks", nil
+			switch {
+			case x.Response.Status > 299:
+			case x.Kind == "other":
+				return nil, "the normal form has no such task", nil
+			case x.Kind == "embeddings":
+				var vector []float64
+				if err := json.Unmarshal(x.Response.Body, &vector); err != nil {
+					return nil, "", err
+				}
+				return &Want{Vectors: [][]float64{vector}}, "", nil
 			}
 			return compatibleWant(x)
 		},

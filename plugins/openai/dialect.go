@@ -46,6 +46,8 @@ type Dialect struct {
 	SayStream, AskUsage, Done bool
 	// PromptList is whether the prompt of code is a list.
 	PromptList bool
+	// Task is where, behind base_url, vectors are made by a task instead, of {"inputs": texts}.
+	Task string
 	// Bytes is whether a vector in base64 is of int8, not float32.
 	Bytes bool
 	// Cost points to what an answer cost, in units of CostUnit US dollars.

@@ -176,7 +176,7 @@ func HuggingFace() Dialect {
 		Fields: fields("chat.temperature", "chat.top_p", "chat.max_tokens", "chat.stop", "chat.seed", "chat.frequency_penalty",
 			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.messages.name",
 			"code.prompt", "code.suffix", "code.max_tokens"),
-		Schema: "value", Tool: namedTool,
+		Schema: "value", Tool: namedTool, Task: "/models/{model}/pipeline/feature-extraction",
 		PromptList: true, AskUsage: true, Done: true,
 	}
 }

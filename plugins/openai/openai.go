@@ -19,7 +19,8 @@
 //	stream_usage      whether to ask for usage at the end of streams. For servers that refuse stream_options
 //	stream_done       whether a stream must end in "data: [DONE]". For servers that never send it; a finish_reason is then enough
 //	api               "chat" (default), or "responses": chats go to /responses, where the dialect has it. Thoughts then come with what
-//	                  is needed to hand them back, if extra_body asks for it: {"include": ["reasoning.encrypted_content"]}
+//	                  is needed to hand them back, if extra_body asks for it: {"include": ["reasoning.encrypted_content"]}.
+//	                  "tasks" of "huggingface": vectors are made by the task feature-extraction
 //	reasoning_summary with api responses: the summary of thoughts that is asked for with a chat's reasoning, such as "auto"
 //	voice             who speaks, where the request names none
 //	extra_body        an object whose fields are added to every request, such as {"service_tier": "flex"}; fields that this adapter

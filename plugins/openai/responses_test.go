@@ -40,7 +40,7 @@ func TestAConversationBecomesItems(t *testing.T) {
 			t.Errorf("%s: %+v", intent, a)
 		}
 	}
-	if a := asked(openai.OpenAI(), "https://x", `{"model":"m","api":"chats"}`, hello, false); !strings.Contains(a.Message, "adapter.settings.api is neither chat nor responses") {
+	if a := asked(openai.OpenAI(), "https://x", `{"model":"m","api":"chats"}`, hello, false); !strings.Contains(a.Message, `adapter.settings.api "chats" is not known; there are chat, responses`) {
 		t.Errorf("%+v", a)
 	}
 }

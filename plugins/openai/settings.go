@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/internal/normal"
@@ -19,6 +20,7 @@ type settings struct {
 	thoughts    string
 	summary     string
 	responses   bool
+	task        bool // an embedding is asked for as a task
 	strict      bool
 	askUsage    bool
 	done        bool // a stream ends in [DONE]
@@ -51,14 +53,10 @@ func (d *Dialect) settings(c *normal.Call) (s settings, err error) {
 		}
 	}
 	if d.Paths.Responses != "" {
-		api := in.Text("api", "chat")
-		if s.responses = api == "responses"; !s.responses && api != "chat" {
-			return s, normal.BadSetting("api", "is neither chat nor responses")
-		}
 		s.summary = in.Text("reasoning_summary", "")
-		if s.responses && c.Kind == "chat" && strings.HasSuffix(s.prefix, d.Deployment) {
-			s.prefix = strings.TrimSuffix(s.prefix, d.Deployment)
-		}
+	}
+	if err := s.readAPI(d, c); err != nil {
+		return s, err
 	}
 	s.modelInPath = strings.Contains(s.prefix, "{model}")
 	if err := in.Err(); err != nil {
@@ -68,6 +66,36 @@ func (d *Dialect) settings(c *normal.Call) (s settings, err error) {
 		return s, normal.BadSetting("max_tokens_field", "is empty")
 	}
 	return s, nil
+}
+
+// readAPI reads by which of its ways a provider is asked.
+func (s *settings) readAPI(d *Dialect, c *normal.Call) error {
+	if d.Paths.Responses == "" && d.Task == "" {
+		return nil
+	}
+	switch api := c.Settings.Text("api", "chat"); {
+	case api == "chat":
+	case api == "responses" && d.Paths.Responses != "":
+		if s.responses = c.Kind == "chat"; s.responses {
+			s.prefix = strings.TrimSuffix(s.prefix, d.Deployment)
+		}
+	case api == "tasks" && d.Task != "":
+		s.task = c.Kind == "embedding"
+	default:
+		return normal.BadSetting("api", strconv.Quote(api)+" is not known; there are "+d.apis())
+	}
+	return nil
+}
+
+func (d *Dialect) apis() string {
+	apis := "chat"
+	if d.Paths.Responses != "" {
+		apis += ", responses"
+	}
+	if d.Task != "" {
+		apis += ", tasks"
+	}
+	return apis
 }
 
 // prefix returns the dialect's, without what base already ends in: "/v1" after "https://host/v1" or "https://host/v1beta",

@@ -37,6 +37,25 @@ func TestOtherWorkIsAnswered(t *testing.T) {
 	}
 }
 
+func TestVectorsAreMadeByATask(t *testing.T) {
+	settings := `{"model":"o/m","api":"tasks"}`
+	call := asked(openai.HuggingFace(), "https://x/hf-inference", settings, `{"embedding":{"input":["a","b"]}}`, false)
+	if call.URL != "https://x/hf-inference/models/o/m/pipeline/feature-extraction" || string(call.Body) != `{"inputs":["a","b"]}` {
+		t.Errorf("%s %s %s", call.URL, call.Body, call.Message)
+	}
+	for body, row := range map[string]struct{ input, want string }{
+		`[[1,2],[3,4]]`: {`["a","b"]`, `{"embedding":{"vectors":[{"values":[1,2]},{"values":[3,4]}]}}`},
+		`[1,2]`:         {`["a"]`, `{"embedding":{"vectors":[{"values":[1,2]}]}}`},
+	} {
+		if a := answered(t, openai.HuggingFace(), settings, `{"embedding":{"input":`+row.input+`}}`, body); string(a.Data) != row.want {
+			t.Errorf("%s: %s %s", body, a.Data, a.Message)
+		}
+	}
+	if a := answered(t, openai.HuggingFace(), settings, `{"embedding":{"input":["a"]}}`, `[[[1,2]]]`); !strings.Contains(a.Message, "more than numbers") {
+		t.Errorf("vectors of each token: %+v", a)
+	}
+}
+
 func TestAnswersToOtherWorkThatMakeNoSense(t *testing.T) {
 	for name, row := range map[string]struct {
 		d                  openai.Dialect

@@ -58,7 +58,7 @@ func Classify(status int, said, code string) error {
 		return false
 	}
 	switch {
-	case has("context_length", "maximum context length", "context window", "string_above_max_length", "too many tokens", "too_many_prompt_tokens", "prompt is too long",
+	case has("context_length", "maximum context length", "context window", "string_above_max_length", "too many tokens", "too_many_prompt_tokens", "maximum prompt length", "`inputs` tokens", "prompt is too long",
 		"input is too long", "exceeds the maximum number of tokens", "context length"):
 		f.Reason, f.Retryable = adapter.ContextTooLong, true // another service may hold more
 		f.Message = "the conversation is too long for the model" + suffix + ": " + Clip(said)
@@ -69,7 +69,7 @@ func Classify(status int, said, code string) error {
 	case has("insufficient_quota", "quota_exceeded", "credit balance", "insufficient balance", "sufficient credit", "enough credit", "out of credit", "billing_hard_limit", "payment required"):
 		f.Reason, f.Retryable = adapter.OutOfCredit, true
 		f.Message = "the provider's account is out of credit" + suffix
-	case has("model_not_found", "model not found", "no such model", "unknown model", "unknown_model", "invalid model"):
+	case has("model_not_found", "model not found", "deploymentnotfound", "no such model", "unknown model", "unknown_model", "invalid model"):
 		f.Reason, f.Retryable = adapter.ModelNotFound, true
 	case has("unsupported_parameter", "unsupported_value"):
 		f.Retryable = true
