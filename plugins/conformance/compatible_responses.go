@@ -201,7 +201,10 @@ func responsesWant(x *Exchange) (*Want, string, error) {
 			Type     string
 			Response json.RawMessage
 		}
-		if json.Unmarshal([]byte(data), &event) == nil && (event.Type == "response.completed" || event.Type == "response.incomplete" || event.Type == "response.failed") {
+		if json.Unmarshal([]byte(data), &event) != nil {
+			continue // it is no JSON object, and so none that ends the stream
+		}
+		if event.Type == "response.completed" || event.Type == "response.incomplete" || event.Type == "response.failed" {
 			raw = event.Response
 			break
 		}

@@ -108,7 +108,8 @@ func (s *state) take(m json.Value) {
 	for call := range m.Get("tool_calls").Items() {
 		function := call.Get("function")
 		s.Call(normal.ToolCall{
-			Index: s.place(call), ID: call.Get("id").Text(), Name: function.Get("name").Text(), Arguments: arguments(function.Get("arguments")),
+			Index: s.place(call), ID: call.Get("id").Text(), Name: function.Get("name").Text(),
+			Arguments: arguments(function.Get("arguments")),
 		})
 	}
 }
@@ -171,11 +172,13 @@ func (s *state) count(d *Dialect, body json.Value) {
 	}
 	cached, _ := normal.Count(v.Pointer("/prompt_tokens_details/cached_tokens"), v.Pointer("/input_tokens_details/cached_tokens"),
 		v.Get("num_cached_tokens"), v.Get("cached_tokens"), v.Get("prompt_cache_hit_tokens"))
-	thought, _ := normal.Count(v.Pointer("/completion_tokens_details/reasoning_tokens"), v.Pointer("/output_tokens_details/reasoning_tokens"), v.Get("reasoning_tokens"))
+	thought, _ := normal.Count(v.Pointer("/completion_tokens_details/reasoning_tokens"), v.Pointer("/output_tokens_details/reasoning_tokens"),
+		v.Get("reasoning_tokens"))
 	if total, ok := v.Get("total_tokens").Int(); ok && thought > 0 && total == in+out+thought {
 		out += thought // they were counted beside those of the answer, not among them
 	}
-	s.Usage.CacheWrite, _ = normal.Count(v.Pointer("/input_tokens_details/cache_write_tokens"), v.Pointer("/prompt_tokens_details/cache_write_tokens"))
+	s.Usage.CacheWrite, _ = normal.Count(v.Pointer("/input_tokens_details/cache_write_tokens"),
+		v.Pointer("/prompt_tokens_details/cache_write_tokens"))
 	s.Usage.Known, s.Usage.In, s.Usage.Out, s.Usage.Cached, s.Usage.Reasoning = true, in, out, cached, thought
 	if paid && d.Cost != "" {
 		s.Usage.Cost = cost * d.CostUnit

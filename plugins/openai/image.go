@@ -96,7 +96,10 @@ func (r *request) given(list json.Value) error {
 func (s *state) drawn(body json.Value) (adapter.Reply, error) {
 	var pictures []normal.Picture
 	for item := range body.Get("data").Items() {
-		p := normal.Picture{MediaType: item.Get("mime_type").Text(), URL: item.Get("url").Text(), Data: item.Get("b64_json").Text(), Revised: item.Get("revised_prompt").Text()}
+		p := normal.Picture{
+			MediaType: item.Get("mime_type").Text(), URL: item.Get("url").Text(), Data: item.Get("b64_json").Text(),
+			Revised: item.Get("revised_prompt").Text(),
+		}
 		if p.MediaType == "" && p.Data != "" {
 			p.MediaType = s.media
 			if format := body.Get("output_format").Text(); format != "" {

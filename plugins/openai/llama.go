@@ -23,7 +23,8 @@ func (s *state) event(v json.Value) {
 	s.Say(delta.Get("text").Text())
 	if delta.Get("type").Text() == "tool_call" {
 		s.Call(normal.ToolCall{
-			Index: s.place(delta), ID: delta.Get("id").Text(), Name: delta.Pointer("/function/name").Text(), Arguments: arguments(delta.Pointer("/function/arguments")),
+			Index: s.place(delta), ID: delta.Get("id").Text(), Name: delta.Pointer("/function/name").Text(),
+			Arguments: arguments(delta.Pointer("/function/arguments")),
 		})
 	}
 	if reason := v.Get("stop_reason").Text(); reason != "" {

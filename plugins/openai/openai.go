@@ -1,5 +1,5 @@
-// Package openai holds the adapters of the providers that speak OpenAI's API: OpenAI's own and the many that follow it. They are one
-// core; what differs between providers is a [Dialect], which is data.
+// Package openai holds the adapters of the providers that speak OpenAI's API: OpenAI's own and the many that follow it. They
+// are one core; what differs between providers is a [Dialect], which is data.
 //
 // # Settings
 //
@@ -9,13 +9,13 @@
 //	models            list of models; the first is used where neither the request nor model names one
 //	path_prefix       between base_url and /chat/completions; default of most "/v1", or "" where base_url already ends in a
 //	                  version such as /v1 or /v1beta
-//	max_tokens_field  the name under which chat.max_tokens is sent; default of "openai" is "max_tokens", newer models of OpenAI want
-//	                  "max_completion_tokens"
-//	strict_schema     whether a response_schema must be kept to the letter. OpenAI then demands that every object lists all its properties
-//	                  as required and forbids others
+//	max_tokens_field  the name under which chat.max_tokens is sent; default of "openai" is "max_tokens", newer models of
+//	                  OpenAI want "max_completion_tokens"
+//	strict_schema     whether a response_schema must be kept to the letter. OpenAI then demands that every object lists all
+//	                  its properties as required and forbids others
 //	schema_field      the field of response_format that holds the schema; default of most "json_schema"
-//	thoughts_field    the field of an assistant's message in which its thoughts are handed back, such as "reasoning_content"; default of
-//	                  "openai": none
+//	thoughts_field    the field of an assistant's message in which its thoughts are handed back, such as
+//	                  "reasoning_content"; default of "openai": none
 //	stream_usage      whether to ask for usage at the end of streams. For servers that refuse stream_options
 //	stream_done       whether a stream must end in "data: [DONE]". For servers that never send it; a finish_reason is then enough
 //	api               "chat" (default), or "responses": chats go to /responses, where the dialect has it. Thoughts then come with what
@@ -36,10 +36,11 @@
 // # What is understood
 //
 // Of intents those that the dialect has a path for. Of a chat every parameter that the dialect has a field for, of parts text,
-// images (URL or data) and what else the dialect says. What a provider has no way to say is refused with the parameter's name, or left
-// out with a warning, as the request says; what only some models of a provider do not take is left for it to refuse. Of answers the
-// first choice: text (a refusal counts as text and is marked in metadata.refusal), thoughts, tool calls, finish reason, model,
-// usage with cached and reasoning tokens, cost where the provider says it.
+// images (URL or data) and what else the dialect says. What a provider has no way to say is refused with the parameter's name,
+// or left out with a warning, as the request says; what only some models of a provider do not take is left for it to refuse.
+// Of answers the first choice: text (a refusal counts as text and is marked in metadata.refusal), thoughts, tool calls, finish
+// reason, model, usage with cached and reasoning tokens, cost where the provider says it. Where reasoning tokens are counted
+// beside those of the answer (xAI), the result has them among its output tokens, as the normal form wants.
 //
 // A stream that ends before its finish reason and its [DONE] is an error, as is an error inside a 200.
 package openai

@@ -55,12 +55,16 @@ func (s *state) output(items json.Value) {
 			s.parts(item)
 			s.seal(item)
 		case "function_call":
-			s.Call(normal.ToolCall{Index: place, ID: callID(item), Name: item.Get("name").Text(), Arguments: arguments(item.Get("arguments"))})
+			s.Call(callOf(place, item))
 		case "image_generation_call":
 			s.picture(item)
 		}
 		place++
 	}
+}
+
+func callOf(place uint32, item json.Value) normal.ToolCall {
+	return normal.ToolCall{Index: place, ID: callID(item), Name: item.Get("name").Text(), Arguments: arguments(item.Get("arguments"))}
 }
 
 // callID returns the name by which a call is answered.
@@ -90,12 +94,12 @@ func (s *state) nextThought() {
 	}
 }
 
-// seal gives the last thought of a reasoning item its id, and what of it is hidden: both are to be handed back. An item without either
-// text or hidden content says nothing.
+// seal gives the last thought of a reasoning item its id, and what of it is hidden: both are to be handed back. An item without
+// either text or hidden content says nothing.
 func (s *state) seal(item json.Value) {
 	hidden, id := item.Get("encrypted_content").Text(), item.Get("id").Text()
 	n := len(s.Thoughts)
-	open := n > 0 && s.Thoughts[n-1].Signature == "" && s.Thoughts[n-1].Redacted == ""
+	open := n > 0 && !sealed(&s.Thoughts[n-1])
 	switch {
 	case !open && hidden == "":
 		return
@@ -105,6 +109,8 @@ func (s *state) seal(item json.Value) {
 	}
 	s.Thoughts[n-1].Signature, s.Thoughts[n-1].Redacted = id, hidden
 }
+
+func sealed(t *normal.Thought) bool { return t.Signature != "" || t.Redacted != "" }
 
 func (s *state) picture(item json.Value) {
 	format := item.Get("output_format").Text()
@@ -167,12 +173,12 @@ func (s *state) remainder(whole string) {
 func (s *state) itemDone(place uint32, item json.Value) {
 	switch item.Get("type").Text() {
 	case "reasoning":
-		if n := len(s.Thoughts); n == 0 || s.Thoughts[n-1].Text == "" || s.Thoughts[n-1].Signature != "" || s.Thoughts[n-1].Redacted != "" {
+		if n := len(s.Thoughts); n == 0 || s.Thoughts[n-1].Text == "" || sealed(&s.Thoughts[n-1]) { // nothing of it came in pieces
 			s.parts(item)
 		}
 		s.seal(item)
 	case "function_call":
-		call := normal.ToolCall{Index: place, ID: callID(item), Name: item.Get("name").Text(), Arguments: arguments(item.Get("arguments"))}
+		call := callOf(place, item)
 		for i := range s.Calls {
 			if s.Calls[i].Index != place {
 				continue

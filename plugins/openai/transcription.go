@@ -54,7 +54,8 @@ func (r *request) transcription() (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	content, contentType := form.Form()
-	call := adapter.HTTP("POST", r.url(how.Path), content, adapter.Header{Name: "Content-Type", Value: contentType}, adapter.Header{Name: "Accept", Value: "application/json"})
+	call := adapter.HTTP("POST", r.url(how.Path), content,
+		adapter.Header{Name: "Content-Type", Value: contentType}, adapter.Header{Name: "Accept", Value: "application/json"})
 	return r.send(call, state{words: body.Get("words").True()}), nil
 }
 
