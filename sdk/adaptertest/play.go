@@ -26,6 +26,8 @@ type Play struct {
 	Piece int
 	// Cut is after how many frames a streamed body ends, cleanly, as a proxy ends it whose upstream died. nil: after all of them.
 	Cut *int
+
+	atFrame func(n int, state []byte) error // is asked before the n-th frame, from 0
 }
 
 // An Outcome is what came of a play.
@@ -52,12 +54,19 @@ func (p Play) Run() (*Outcome, error) {
 	out := &Outcome{}
 	queue := []adapter.Event{{Kind: adapter.KindStart, Intent: p.Intent, Contract: p.Contract, Stream: p.Stream}}
 	var state []byte
+	frames := 0
 	for range maxSteps {
 		if len(queue) == 0 {
 			return out, errors.New("the adapter asked for the next frame of no stream")
 		}
 		ev := queue[0]
 		queue = queue[1:]
+		if ev.Kind == adapter.KindFrame && p.atFrame != nil {
+			if err := p.atFrame(frames, state); err != nil {
+				return out, err
+			}
+			frames++
+		}
 		reply, err := p.step(state, &ev)
 		if err != nil {
 			return out, err
