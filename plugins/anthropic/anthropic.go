@@ -20,14 +20,14 @@
 //
 // # What is understood
 //
-// Of intents chat. Turns of one speaker that follow one another become one, so that the answers of tools that were called side by
-// side stand together. Of parts text, pictures (JPEG, PNG, GIF, WebP) and PDF, both by URL or as data, and text files; a text with a
-// name becomes a document. Thoughts are handed back with the provider's signature, hidden ones as they came. There is no way to say
-// seed, penalties, speakers' names, a temperature above 1 or a system's message after others.
+// Of intents chat. Turns of one speaker that follow one another become one, so that the answers of tools that were called
+// side by side stand together. Of parts text, pictures (JPEG, PNG, GIF, WebP) and PDF, both by URL or as data, and text
+// files; a text with a name becomes a document. Thoughts are handed back with the provider's signature, hidden ones as they
+// came. There is no way to say seed, penalties, speakers' names, a temperature above 1 or a system's message after others.
 //
-// Of answers text, thoughts, calls of tools, finish reason, usage with what was read from and put into the cache, citations (in
-// metadata.citations) and why the model would not answer (metadata.stop_details), both in the provider's form. Tools that Anthropic runs
-// itself leave no trace but what they cost: usage.units counts searches.
+// Of answers text, thoughts, calls of tools, finish reason, usage with what was read from and put into the cache, citations
+// (in metadata.citations) and why the model would not answer (metadata.stop_details), both in the provider's form. Tools that
+// Anthropic runs itself leave no trace but what they cost: usage.units counts searches.
 //
 // A stream must end in message_stop. One in which a second message begins after the first has said something is an error,
 // since what was handed on cannot be taken back.

@@ -125,8 +125,8 @@ func invoked(state, rest []byte, ev *adapter.Event) (adapter.Reply, error) {
 	return adapter.Reply{}, errors.New("an answer was expected, no timer")
 }
 
-// frame reads a frame of a stream: an event's name and what it holds. Of InvokeModel's chunks the name is empty: what they hold is
-// the maker's own.
+// frame reads a frame of a stream: an event's name and what it holds. Of InvokeModel's chunks the name is empty: what they
+// hold is the maker's own.
 func frame(ev *adapter.Event) (name string, event json.Value, err error) {
 	if event, err = json.Parse(ev.Data); err != nil {
 		return "", nil, normal.Nonsense("has a frame that is " + err.Error())
@@ -240,8 +240,8 @@ func (a *answer) event(name string, v json.Value) error {
 	return nil
 }
 
-// metadata reads what stands beside the message. AWS counts apart what was read from the cache and what was put there; the normal form's
-// input is all of it.
+// metadata reads what stands beside the message. AWS counts apart what was read from the cache and what was put there; the
+// normal form's input is all of it.
 func (a *answer) metadata(v json.Value) {
 	if trace := v.Get("trace"); !trace.Empty() {
 		a.Note("trace", append(json.Value(nil), trace...))

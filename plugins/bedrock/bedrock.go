@@ -8,19 +8,20 @@
 //
 //	model              the model, inference profile or ARN, where the request names none
 //	models             list of models; the first is used where neither the request nor model names one
-//	api                "converse" (default) or "invoke": chats go to InvokeModel, in the maker's own form; for models of Anthropic and Nova
-//	family             whose model it is: "anthropic", "nova", "titan", "cohere", "openai" or "other"; default: as the model's name says,
-//	                   which an ARN of an inference profile does not. It decides how thoughts and top_k are asked for, and of what form
-//	                   embeddings are
-//	max_tokens         the most tokens that are generated where the request does not say; default: the model's own most, but 4096 for
-//	                   InvokeModel with models of Anthropic, which must be told
+//	api                "converse" (default) or "invoke": chats go to InvokeModel, in the maker's own form; for models of
+//	                   Anthropic and Nova
+//	family             whose model it is: "anthropic", "nova", "titan", "cohere", "openai" or "other"; default: as the model's
+//	                   name says, which an ARN of an inference profile does not. It decides how thoughts and top_k are asked
+//	                   for, and of what form embeddings are
+//	max_tokens         the most tokens that are generated where the request does not say; default: the model's own most, but
+//	                   4096 for InvokeModel with models of Anthropic, which must be told
 //	thinking           models of Anthropic: "effort" (default) or "budget", as in the adapter "anthropic"
 //	schema_as          how chat.response_schema is said: "output_config" (default) or "tool", as in the adapter "anthropic"
 //	input_type         Cohere's word for what embeddings are for, where the request does not say; default "search_document"
-//	max_calls          how many calls one execution may make, as the host's operator has it; default 16. More texts to be embedded than
-//	                   that many calls take are refused, before the first
-//	extra_body         an object whose fields are added to every request, such as {"guardrailConfig": {...}}; fields that this adapter
-//	                   writes itself are refused
+//	max_calls          how many calls one execution may make, as the host's operator has it; default 16. More texts to be
+//	                   embedded than that many calls take are refused, before the first
+//	extra_body         an object whose fields are added to every request, such as {"guardrailConfig": {...}}; fields that this
+//	                   adapter writes itself are refused
 //	additional_fields  an object whose fields are added to additionalModelRequestFields, what only some models know; likewise
 //
 // # What is understood
@@ -28,8 +29,9 @@
 // Of intents chat; embedding, with models of Titan (a call for each text) and Cohere (a call for each 96); rerank, which needs a
 // contract whose base_url is https://bedrock-agent-runtime.REGION.amazonaws.com.
 //
-// Of parts text, pictures, documents, audio and video as data, or by a URL of s3://; what of it a model reads differs. No model is
-// asked for a seed or penalties, nor told speakers' names; top_k and thoughts only models whose family has a way for it.
+// Of parts text, pictures, documents, audio and video as data, or by a URL of s3://; what of it a model reads differs. No
+// model is asked for a seed or penalties, nor told speakers' names; top_k and thoughts only models whose family has a way for
+// it.
 //
 // Converse does not say which model answered: the result's model is the one that was asked. A stream must bring both messageStop
 // and metadata, which holds the usage. What a guardrail did stands in metadata.trace, citations in metadata.citations.

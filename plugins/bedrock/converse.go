@@ -195,7 +195,8 @@ func (r *request) output(effort string, schema json.Value) {
 	w.End('}')
 }
 
-// tools writes toolConfig. There is no word for "call none": where the conversation holds no calls, the tools are kept back instead.
+// tools writes toolConfig. There is no word for "call none": where the conversation holds no calls, the tools are kept back
+// instead.
 func (r *request) tools(list []normal.Message, schema json.Value, asTool bool) error {
 	c, w := r.c, &r.w
 	tools, choice, err := claude.Tools(c, schema, asTool)

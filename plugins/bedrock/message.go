@@ -32,7 +32,8 @@ func (r *request) system(list []normal.Message) error {
 	return nil
 }
 
-// messages writes the conversation. Turns of one speaker that follow one another are made one, since the API wants them to take turns.
+// messages writes the conversation. Turns of one speaker that follow one another are made one, since the API wants them to
+// take turns.
 func (r *request) messages(list []normal.Message) error {
 	w := &r.w
 	w.Key("messages")
@@ -175,8 +176,8 @@ func (r *request) part(p *normal.Part, inTool bool) error {
 	return nil
 }
 
-// name returns a document's name as the API takes it: letters, digits, single spaces, hyphens, brackets; no two documents may have
-// the same, so that one without a name is named by its place.
+// name returns a document's name as the API takes it: letters, digits, single spaces, hyphens, brackets; no two documents may
+// have the same, so that one without a name is named by its place.
 func (r *request) name(p *normal.Part) string {
 	if p.Name == "" {
 		return "document " + strings.Map(func(c rune) rune {

@@ -89,7 +89,8 @@ func text(w *json.Writer, v json.Value) {
 	w.End('}')
 }
 
-// arn returns the model's ARN, which names the region: that of the address, such as bedrock-agent-runtime.us-east-1.amazonaws.com.
+// arn returns the model's ARN, which names the region: that of the address, such as
+// bedrock-agent-runtime.us-east-1.amazonaws.com.
 func (s *settings) arn(base string) (string, error) {
 	if strings.HasPrefix(s.model, "arn:") {
 		return s.model, nil

@@ -116,7 +116,8 @@ func (a *Answer) Use(index int64, call normal.ToolCall) {
 	a.Call(call)
 }
 
-// Input takes a piece of a call's arguments. Tools that the provider itself runs, which nobody took by Use, come in the same pieces.
+// Input takes a piece of a call's arguments. Tools that the provider itself runs, which nobody took by Use, come in the same
+// pieces.
 func (a *Answer) Input(index int64, said string) {
 	switch at := a.called(index); {
 	case said == "":
@@ -188,8 +189,8 @@ func (a *Answer) Stop(reason string) {
 	}
 }
 
-// count reads usage; in a stream it comes again, with the whole so far, and what is absent stands as it was. Anthropic counts apart
-// what it reads from its cache and what it puts there; the normal form's input is all of it.
+// count reads usage; in a stream it comes again, with the whole so far, and what is absent stands as it was. Anthropic counts
+// apart what it reads from its cache and what it puts there; the normal form's input is all of it.
 func (a *Answer) count(v json.Value) {
 	u := &a.Usage
 	plain := u.In - u.Cached - u.CacheWrite

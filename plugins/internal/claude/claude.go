@@ -30,8 +30,8 @@ const (
 // AnswerTool is the tool that a model is made to call where an answer must be JSON and the API has no other way to say so.
 const AnswerTool = "json_answer"
 
-// ReadOptions reads the settings max_tokens (maxTokens where it is not there), thinking ("effort", "budget"), schema_as ("output_config", "tool")
-// and extra_body.
+// ReadOptions reads the settings max_tokens (maxTokens where it is not there), thinking ("effort", "budget"), schema_as
+// ("output_config", "tool") and extra_body.
 func ReadOptions(s *normal.Settings, maxTokens int64) (o Options, err error) {
 	o.MaxTokens = s.Number("max_tokens", maxTokens)
 	thinking := s.Text("thinking", "effort")

@@ -149,8 +149,8 @@ func (t *Thinking) Write(w *json.Writer) {
 	w.End('}')
 }
 
-// Schema returns the schema that the answer must follow, nil if none, and whether AnswerTool makes it do so. An object of whatever
-// form can be had only by that.
+// Schema returns the schema that the answer must follow, nil if none, and whether AnswerTool makes it do so. An object of
+// whatever form can be had only by that.
 func (o *Options) Schema(c *normal.Call) (schema json.Value, asTool bool) {
 	switch v := c.Body.Get("response_schema"); {
 	case v.Exists():
@@ -216,8 +216,8 @@ func (r *Request) tools(schema json.Value, asTool bool) error {
 	return nil
 }
 
-// Tools returns the tools of a chat, AnswerTool among them where the answer is to come by it, and which of them is to be called, as
-// chat.tool_choice says it.
+// Tools returns the tools of a chat, AnswerTool among them where the answer is to come by it, and which of them is to be
+// called, as chat.tool_choice says it.
 func Tools(c *normal.Call, schema json.Value, asTool bool) (tools []normal.Tool, choice string, err error) {
 	if tools, err = c.Tools(); err != nil {
 		return nil, "", err
