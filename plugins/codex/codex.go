@@ -59,8 +59,9 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if err != nil {
 		return adapter.Reply{}, err
 	}
-	model, instructions := c.ModelOr(""), c.Settings.Text("instructions", "")
-	repository, branch := c.Settings.Text("repository", ""), c.Settings.Text("branch", "")
+	s := settings{
+		model: c.ModelOr(""), instructions: c.Settings.Text("instructions", ""), repository: c.Settings.Text("repository", ""), branch: c.Settings.Text("branch", ""),
+	}
 	extra := c.Settings.Object("extra_body")
 	pace, err := poll.New(&c.Settings, poll.Pace{First: 1000, Most: 15_000, Limit: 3600})
 	if err != nil {
@@ -72,37 +73,7 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if err := c.Takes("model", "prompt", "language", "max_tokens"); err != nil {
 		return adapter.Reply{}, err
 	}
-	if language := c.Body.Get("language").Text(); language != "" {
-		instructions = strings.TrimSpace(instructions + "\nThe programming language is " + language + ".")
-	}
-	var w json.Writer
-	w.Begin('{')
-	field := func(name, value string) {
-		if value != "" {
-			w.Key(name)
-			w.String(value)
-		}
-	}
-	field("model", model)
-	field("input", c.Body.Get("prompt").Text())
-	field("instructions", instructions)
-	if n := c.Body.Get("max_tokens"); n.Kind() == json.Number {
-		w.Key("max_output_tokens")
-		w.Raw(n)
-	}
-	if repository != "" || branch != "" {
-		w.Key("metadata")
-		w.Begin('{')
-		field("repository", repository)
-		field("branch", branch)
-		w.End('}')
-	}
-	w.Key("background")
-	w.Bool(true)
-	w.Key("store")
-	w.Bool(true)
-	w.End('}')
-	body, err := normal.Extend(w.Bytes(), "extra_body", extra)
+	body, err := normal.Extend(s.request(c), "extra_body", extra)
 	if err != nil {
 		return adapter.Reply{}, err
 	}
@@ -110,9 +81,46 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if !strings.HasSuffix(url, "/v1") {
 		url += "/v1"
 	}
-	work := poll.Work{Poll: pace, Kind: c.Kind, Answer: normal.Answer{Model: model, Warnings: c.Warnings}}
-	work.Poll.URL = url + "/responses/"
+	work := poll.Work{Poll: pace, Kind: c.Kind, Answer: normal.Answer{Model: s.model, Warnings: c.Warnings}}
+	work.Poll.URL = url + "/responses/" // the id is added when it is known
 	return work.Begin(normal.Post(url+"/responses", body))
+}
+
+type settings struct{ model, instructions, repository, branch string }
+
+func (s *settings) request(c *normal.Call) []byte {
+	instructions := s.instructions
+	if language := c.Body.Get("language").Text(); language != "" {
+		instructions = strings.TrimSpace(instructions + "\nThe programming language is " + language + ".")
+	}
+	var w json.Writer
+	field := func(name, value string) {
+		if value != "" {
+			w.Key(name)
+			w.String(value)
+		}
+	}
+	w.Begin('{')
+	field("model", s.model)
+	field("input", c.Body.Get("prompt").Text())
+	field("instructions", instructions)
+	if n := c.Body.Get("max_tokens"); n.Kind() == json.Number {
+		w.Key("max_output_tokens")
+		w.Raw(n)
+	}
+	if s.repository != "" || s.branch != "" {
+		w.Key("metadata")
+		w.Begin('{')
+		field("repository", s.repository)
+		field("branch", s.branch)
+		w.End('}')
+	}
+	w.Key("background")
+	w.Bool(true)
+	w.Key("store")
+	w.Bool(true)
+	w.End('}')
+	return w.Bytes()
 }
 
 // read reads a task as it stands.
@@ -130,9 +138,25 @@ func read(w *poll.Work, v json.Value) ([]byte, error) {
 	if model := v.Get("model").Text(); model != "" {
 		a.Model = model
 	}
+	if done, err := ended(a, v); !done {
+		return nil, err
+	}
+	count(a, v.Get("usage"))
+	for name, field := range v.Get("metadata").Fields() {
+		a.Note(name, field)
+	}
+	text := outputText(v.Get("output"))
+	if text == "" && a.Finish == "stop" {
+		return nil, normal.Nonsense("is a task that was completed without text")
+	}
+	return a.Code(text), nil
+}
+
+// ended reads the status of a task: whether it is done, and how, or what went wrong.
+func ended(a *normal.Answer, v json.Value) (bool, error) {
 	switch status := v.Get("status").Text(); status {
 	case "queued", "in_progress":
-		return nil, nil
+		return false, nil
 	case "completed":
 		a.Finish = "stop"
 	case "incomplete":
@@ -145,21 +169,13 @@ func read(w *poll.Work, v json.Value) ([]byte, error) {
 			a.Finish = reason // such as content_filter
 		}
 	case "failed":
-		return nil, normal.ErrorInside(v)
+		return false, normal.ErrorInside(v)
 	case "cancelled":
-		return nil, &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the task was cancelled", Retryable: true}
+		return false, &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the task was cancelled", Retryable: true}
 	default:
-		return nil, normal.Nonsense("is no task: its status is " + normal.Clip(status))
+		return false, normal.Nonsense("is no task: its status is " + normal.Clip(status))
 	}
-	count(a, v.Get("usage"))
-	for name, field := range v.Get("metadata").Fields() {
-		a.Note(name, field)
-	}
-	text := outputText(v.Get("output"))
-	if text == "" && a.Finish == "stop" {
-		return nil, normal.Nonsense("is a task that was completed without text")
-	}
-	return a.Code(text), nil
+	return true, nil
 }
 
 func outputText(output json.Value) string {

@@ -217,8 +217,9 @@ func result(w *poll.Work, p json.Value) ([]byte, error) {
 	metrics := p.Get("metrics")
 	in, hasIn := normal.Count(metrics.Get("input_token_count"), metrics.Get("token_input_count"))
 	out, hasOut := normal.Count(metrics.Get("output_token_count"), metrics.Get("token_output_count"))
-	if hasIn || hasOut {
-		a.Usage = normal.Usage{Known: true, In: in, Out: out}
+	pictures, hasPictures := metrics.Get("image_count").Int()
+	if hasIn || hasOut || hasPictures {
+		a.Usage = normal.Usage{Known: true, In: in, Out: out, Units: pictures}
 	}
 	if s := metrics.Get("predict_time"); s.Kind() == json.Number {
 		a.Note("predict_time_s", s)

@@ -84,7 +84,7 @@ func TestWhatBecomesOfAPrediction(t *testing.T) {
 		body         string
 		want, reason string
 	}{
-		"pictures":      {image, 201, `{"id":"p","status":"succeeded","output":["https://r/0.png","data:image/webp;base64,AAAA",{"url":"https://r/1"}],"metrics":{"predict_time":1.5}}`, `{"image":{"pictures":[{"media_type":"image/png","url":"https://r/0.png"},{"media_type":"image/webp","data":"AAAA"},{"url":"https://r/1"}]},"metadata":{"predict_time_s":1.5},"model":"a/b","id":"p"}`, ""},
+		"pictures":      {image, 201, `{"id":"p","status":"succeeded","output":["https://r/0.png","data:image/webp;base64,AAAA",{"url":"https://r/1"}],"metrics":{"predict_time":1.5,"image_count":3}}`, `{"image":{"pictures":[{"media_type":"image/png","url":"https://r/0.png"},{"media_type":"image/webp","data":"AAAA"},{"url":"https://r/1"}]},"metadata":{"predict_time_s":1.5},"usage":{"input_tokens":0,"output_tokens":0,"units":3},"model":"a/b","id":"p"}`, ""},
 		"one picture":   {image, 200, `{"id":"p","status":"succeeded","output":"https://r/0.jpg"}`, `{"image":{"pictures":[{"media_type":"image/jpeg","url":"https://r/0.jpg"}]},"model":"a/b","id":"p"}`, ""},
 		"object":        {payload, 200, `{"id":"p","status":"succeeded","output":{"a":1}}`, `{"output":{"a":1},"model":"a/b","id":"p"}`, ""},
 		"number":        {payload, 200, `{"id":"p","status":"succeeded","output":0}`, `{"output":{"value":0},"model":"a/b","id":"p"}`, ""},

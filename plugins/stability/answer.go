@@ -24,40 +24,21 @@ func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if err != nil {
 		return adapter.Reply{}, normal.Nonsense("is " + err.Error())
 	}
-	list := body
-	if body.Kind() == json.Object {
-		list = body.Get("artifacts")
-	}
 	var pictures []normal.Picture
 	var seeds json.Writer
 	seeds.Begin('[')
-	add := func(v json.Value, data string) error {
-		finish := v.Get("finishReason").Text()
-		if finish == "" {
-			finish = v.Get("finish_reason").Text()
+	for _, drawn := range drawings(body) {
+		if err := judge(first(drawn, "finishReason", "finish_reason")); err != nil {
+			return adapter.Reply{}, err
 		}
-		if err := judge(finish); err != nil {
-			return err
-		}
+		data := first(drawn, "base64", "image")
 		if data == "" {
-			return normal.Nonsense("has a picture without data")
-		}
-		if s := v.Get("seed"); s.Kind() == json.Number {
-			seeds.Raw(s)
+			return adapter.Reply{}, normal.Nonsense("has a picture without data")
 		}
 		pictures = append(pictures, normal.Picture{MediaType: mediaType(data), Data: data})
-		return nil
-	}
-	if single := body.Get("image"); single.Exists() || body.Get("finish_reason").Exists() {
-		err = add(body, single.Text())
-	}
-	for v := range list.Items() {
-		if err == nil {
-			err = add(v, v.Get("base64").Text())
+		if s := drawn.Get("seed"); s.Kind() == json.Number {
+			seeds.Raw(s)
 		}
-	}
-	if err != nil {
-		return adapter.Reply{}, err
 	}
 	if len(pictures) == 0 {
 		if said, _ := normal.Complaint(body); said != "" {
@@ -65,10 +46,36 @@ func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 		}
 		return adapter.Reply{}, normal.Nonsense("has no picture")
 	}
+	a.Usage = normal.Usage{Known: true, Units: int64(len(pictures))} // they are paid by the piece
 	if seeds.End(']'); len(seeds.Bytes()) > 2 {
 		a.Note("seeds", json.Value(seeds.Bytes()))
 	}
 	return adapter.Do(adapter.Done(a.Pictures(pictures))), nil
+}
+
+// drawings returns the objects that stand for pictures.
+func drawings(body json.Value) (all []json.Value) {
+	if first(body, "image", "finish_reason") != "" {
+		return []json.Value{body}
+	}
+	list := body
+	if body.Kind() == json.Object {
+		list = body.Get("artifacts")
+	}
+	for v := range list.Items() {
+		all = append(all, v)
+	}
+	return all
+}
+
+// first returns the first of these fields that holds a text.
+func first(v json.Value, names ...string) string {
+	for _, name := range names {
+		if text := v.Get(name).Text(); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // judge makes an error of a picture that is none.

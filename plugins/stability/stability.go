@@ -72,9 +72,9 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 	}
 	var call adapter.Action
 	if model == "core" || model == "ultra" || strings.HasPrefix(model, "sd3") {
-		call, err = second(c, model, form)
+		call, err = v2(c, model, form)
 	} else {
-		call, err = first(c, model, body)
+		call, err = v1(c, model, body)
 	}
 	if err != nil {
 		return adapter.Reply{}, err
@@ -93,8 +93,8 @@ func seed(c *normal.Call) json.Value {
 	return nil
 }
 
-// first asks an engine of v1.
-func first(c *normal.Call, engine string, extra json.Value) (adapter.Action, error) {
+// v1 asks an engine of v1.
+func v1(c *normal.Call, engine string, extra json.Value) (adapter.Action, error) {
 	if media := c.Body.Get("media_type").Text(); media != "" && media != "image/png" {
 		if err := c.Cannot("image.media_type", "the provider gives image/png"); err != nil {
 			return adapter.Action{}, err
@@ -158,8 +158,8 @@ func size(w *json.Writer, c *normal.Call) error {
 	return nil
 }
 
-// second asks a model of v2beta.
-func second(c *normal.Call, model string, extra json.Value) (adapter.Action, error) {
+// v2 asks a model of v2beta.
+func v2(c *normal.Call, model string, extra json.Value) (adapter.Action, error) {
 	if c.Body.Get("size").Text() != "" {
 		if err := c.Cannot("image.size", "the provider takes no size in pixels here; adapter.settings.extra_form.aspect_ratio sets a ratio"); err != nil {
 			return adapter.Action{}, err

@@ -71,9 +71,9 @@ func TestAnswers(t *testing.T) {
 		status             int
 		body, want, reason string
 	}{
-		"list":           {200, `[{"base64":"` + png + `","finishReason":"SUCCESS","seed":5},{"base64":"AAAA","finishReason":"SUCCESS","seed":4294967295}]`, `{"image":{"pictures":[{"media_type":"image/png","data":"` + png + `"},{"data":"AAAA"}]},"metadata":{"seeds":[5,4294967295]},"model":"e"}`, ""},
-		"artifacts":      {200, `{"artifacts":[{"base64":"/9j/4AAQSkZJRg==","finishReason":null}]}`, `{"image":{"pictures":[{"media_type":"image/jpeg","data":"/9j/4AAQSkZJRg=="}]},"model":"e"}`, ""},
-		"single":         {200, `{"image":"UklGRgAAAABXRUJQVlA4","finish_reason":"SUCCESS","seed":1}`, `{"image":{"pictures":[{"media_type":"image/webp","data":"UklGRgAAAABXRUJQVlA4"}]},"metadata":{"seeds":[1]},"model":"e"}`, ""},
+		"list":           {200, `[{"base64":"` + png + `","finishReason":"SUCCESS","seed":5},{"base64":"AAAA","finishReason":"SUCCESS","seed":4294967295}]`, `{"image":{"pictures":[{"media_type":"image/png","data":"` + png + `"},{"data":"AAAA"}]},"metadata":{"seeds":[5,4294967295]},"usage":{"input_tokens":0,"output_tokens":0,"units":2},"model":"e"}`, ""},
+		"artifacts":      {200, `{"artifacts":[{"base64":"/9j/4AAQSkZJRg==","finishReason":null}]}`, `{"image":{"pictures":[{"media_type":"image/jpeg","data":"/9j/4AAQSkZJRg=="}]},"usage":{"input_tokens":0,"output_tokens":0,"units":1},"model":"e"}`, ""},
+		"single":         {200, `{"image":"UklGRgAAAABXRUJQVlA4","finish_reason":"SUCCESS","seed":1}`, `{"image":{"pictures":[{"media_type":"image/webp","data":"UklGRgAAAABXRUJQVlA4"}]},"metadata":{"seeds":[1]},"usage":{"input_tokens":0,"output_tokens":0,"units":1},"model":"e"}`, ""},
 		"one filtered":   {200, `[{"base64":"AAAA","finishReason":"SUCCESS"},{"base64":"AAAA","finishReason":"CONTENT_FILTERED"}]`, "blurred", adapter.ContentFiltered},
 		"filtered":       {200, `{"image":"AAAA","finish_reason":"CONTENT_FILTERED"}`, "blurred", adapter.ContentFiltered},
 		"failed":         {200, `[{"finishReason":"ERROR"}]`, "ERROR", ""},
