@@ -17,7 +17,7 @@ func chat2(c *normal.Call, w *json.Writer) error {
 	w.Key("messages")
 	w.Begin('[')
 	for i := range messages {
-		if err := message(c, w, &messages[i]); err != nil {
+		if err := message(c, w, &messages[i], messages[:i]); err != nil {
 			return err
 		}
 	}
@@ -182,11 +182,9 @@ func writeTools(c *normal.Call, w *json.Writer) error {
 }
 
 // message writes one turn.
-func message(c *normal.Call, w *json.Writer, m *normal.Message) error {
-	if m.Name != "" {
-		if err := c.Cannot(m.At+".name", "the API has no names of speakers"); err != nil {
-			return err
-		}
+func message(c *normal.Call, w *json.Writer, m *normal.Message, before []normal.Message) error {
+	if err := nameless(c, m, before); err != nil {
+		return err
 	}
 	thought, err := thoughts(c, m)
 	if err != nil {
@@ -229,6 +227,14 @@ func message(c *normal.Call, w *json.Writer, m *normal.Message) error {
 	}
 	w.End('}')
 	return nil
+}
+
+// nameless refuses a speaker's name. That of a tool is said with the call that it answers.
+func nameless(c *normal.Call, m *normal.Message, before []normal.Message) error {
+	if m.Name == "" || m.Role == "tool" && m.Name == normal.NameOf(m, before) {
+		return nil
+	}
+	return c.Cannot(m.At+".name", "the API has no names of speakers")
 }
 
 // thoughts returns what was thought before a turn, as one text.

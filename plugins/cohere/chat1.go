@@ -19,7 +19,7 @@ func chat1(c *normal.Call, w *json.Writer) error {
 	}
 	switch messages[last].Role {
 	case "user":
-		text, err := text1(c, &messages[last])
+		text, err := text1(c, &messages[last], nil)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func turn1(c *normal.Call, w *json.Writer, messages []normal.Message, i, end int
 		w.End('}')
 		return next, nil
 	}
-	text, err := text1(c, m)
+	text, err := text1(c, m, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -147,7 +147,7 @@ func results1(c *normal.Call, w *json.Writer, messages []normal.Message, i, end 
 	w.Begin('[')
 	for ; i < end; i++ {
 		m := &messages[i]
-		text, err := text1(c, m)
+		text, err := text1(c, m, messages[:i])
 		if err != nil {
 			return err
 		}
@@ -187,11 +187,9 @@ func callOf(m *normal.Message, before []normal.Message) *normal.ToolCall {
 }
 
 // text1 returns a turn's text, all there may be of it.
-func text1(c *normal.Call, m *normal.Message) (string, error) {
-	if m.Name != "" {
-		if err := c.Cannot(m.At+".name", "the API has no names of speakers"); err != nil {
-			return "", err
-		}
+func text1(c *normal.Call, m *normal.Message, before []normal.Message) (string, error) {
+	if err := nameless(c, m, before); err != nil {
+		return "", err
 	}
 	text := m.Text
 	for i := range m.Parts {

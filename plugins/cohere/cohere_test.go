@@ -55,7 +55,7 @@ func TestEveryParameterIsSaid(t *testing.T) {
 		{"role":"system","content":"be brief"},
 		{"role":"user","content":"see","parts":[{"media_type":"image/png","data":"aGk="},{"media_type":"","url":"https://x/a.jpg"},{"text":"and"}],"name":""},
 		{"role":"assistant","content":"","thoughts":[{"text":"plan","signature":"other's"}],"tool_calls":[{"id":"1","name":"f","arguments":"","signature":"other's"}]},
-		{"role":"tool","content":"4","tool_call_id":"1"},
+		{"role":"tool","content":"4","tool_call_id":"1","name":"f"},
 		{"role":"assistant","content":"four","thoughts":[{"text":"hm"}]},
 		{"role":"user","content":"ok"}],
 		"temperature":1,"top_p":0.9,"top_k":5,"max_tokens":9,"stop":["a"],"seed":0,"frequency_penalty":0.5,"presence_penalty":0,"response_schema":{"type":"object"},"json_object":true,
@@ -79,7 +79,7 @@ func TestTheFirstVersionHasAHistory(t *testing.T) {
 	intent := `{"chat":{"model":"m","messages":[
 		{"role":"system","content":"be brief"},{"role":"user","content":"a","parts":[{"text":"b"}]},
 		{"role":"assistant","thoughts":[{"text":"plan"}],"tool_calls":[{"id":"1","name":"f","arguments":"{\"x\":1}"},{"id":"2","name":"g","arguments":"{}"}]},
-		{"role":"tool","content":"{\"y\":2}","tool_call_id":"1"},{"role":"tool","content":"no","tool_call_id":"2"}%s],
+		{"role":"tool","content":"{\"y\":2}","tool_call_id":"1"},{"role":"tool","content":"no","tool_call_id":"2","name":"g"}%s],
 		"tools":[{"name":"f","description":"d","parameters":{"type":"object","required":["x"],"additionalProperties":false,"properties":{"x":{"type":"integer","description":"an x"},"l":{"type":"array"}}}}],"response_schema":{"type":"object"}}}`
 	history := `{"role":"SYSTEM","message":"be brief"},{"role":"USER","message":"ab"},{"role":"CHATBOT","message":"plan","tool_calls":[{"name":"f","parameters":{"x":1}},{"name":"g","parameters":{}}]}`
 	results := `"tool_results":[{"call":{"name":"f","parameters":{"x":1}},"outputs":[{"y":2}]},{"call":{"name":"g","parameters":{}},"outputs":[{"output":"no"}]}]`

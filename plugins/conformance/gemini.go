@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/gemini"
+	"github.com/smarthausgroup/caio/sdk/adapter"
 )
 
 // Gemini is Google AI Studio.
@@ -23,12 +24,23 @@ func Gemini() Provider {
 func GeminiVertex() Provider {
 	return Provider{
 		Name: "gemini-vertex", Adapter: gemini.Vertex{}, Contract: "gemini-vertex.yaml",
-		Evidence: "recordings only",
+		Evidence: "specification of Google AI Studio, derived from Google's discovery document, which has the same documents under other paths",
+		Spec:     "gemini", Place: vertexPlace,
 		Settings: geminiSettings, Intent: geminiIntent, Hello: geminiHello, Want: geminiWant,
 	}
 }
 
 var geminiURL = regexp.MustCompile(`/(?:projects/[^/]+/locations/[^/]+/publishers/google/)?models/([^/:]+):([A-Za-z]+)`)
+
+// vertexPlace puts a call to Vertex AI where Google AI Studio has its like. It has none for predictions.
+func vertexPlace(call adapter.Action) (adapter.Action, bool) {
+	found := geminiURL.FindStringSubmatch(call.URL)
+	if found == nil || found[2] == "predict" {
+		return call, false
+	}
+	call.URL = strings.Replace(call.URL, "/v1"+found[0], "/v1beta/models/"+found[1]+":"+found[2], 1)
+	return call, true
+}
 
 // geminiSettings are what of a recorded request the normal form has no place for, or a contract says.
 func geminiSettings(x *Exchange) map[string]any {

@@ -26,6 +26,9 @@ type Provider struct {
 	// Spec is the directory of the corpus whose openapi.yaml holds its requests, where that is another's. Empty: its own, if there
 	// is one.
 	Spec string
+	// Place returns the call that the specification has in place of one of the adapter's, such as the same document under another
+	// path; false: it has none. nil: they are the same.
+	Place func(call adapter.Action) (adapter.Action, bool)
 	// BaseURL replaces the contract's where the specification wants another. Empty: the contract's.
 	BaseURL string
 	// Settings are put over the contract's for one exchange, such as a model that stands in its URL. nil: none.

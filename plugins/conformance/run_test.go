@@ -200,6 +200,14 @@ func (r *run) request(t *testing.T, x *Exchange, intent map[string]any, stream b
 			t.Log(d)
 		}
 	}
+	if r.Place != nil && r.spec != nil {
+		placed, ok := r.Place(call)
+		if !ok {
+			row.sent++
+			return
+		}
+		call = placed
+	}
 	if r.spec == nil {
 		row.sent++
 		return

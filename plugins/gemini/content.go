@@ -242,7 +242,7 @@ func (s *settings) result(c *normal.Call, w *json.Writer, m *normal.Message, bef
 
 // part writes a piece of a message.
 func (s *settings) part(c *normal.Call, w *json.Writer, p *normal.Part) error {
-	if p.Name != "" {
+	if p.Name != "" && (!s.vertex || p.IsText) {
 		if err := c.Cannot(p.At+".name", "the API has no names of files"); err != nil {
 			return err
 		}
@@ -267,6 +267,10 @@ func (s *settings) part(c *normal.Call, w *json.Writer, p *normal.Part) error {
 	}
 	w.Key(field)
 	w.String(value)
+	if p.Name != "" && s.vertex {
+		w.Key("displayName")
+		w.String(p.Name)
+	}
 	w.End('}')
 	w.End('}')
 	return nil

@@ -27,7 +27,7 @@
 // # What is understood
 //
 // Of intents chat, embedding, speech and image. Of chat everything but a request that tools are not called in parallel, names of
-// speakers and of files, and system messages after the first turn, which the API has no place for. Parts may hold any media, as data or
+// speakers, names of files but at Vertex AI, and system messages after the first turn, which the API has no place for. Parts may hold any media, as data or
 // by URL; those of a tool's result go into its functionResponse, beside it for models named gemini-1... and gemini-2.... A tool's
 // result that is a JSON object is sent as it is, any other as {"output": text}.
 //

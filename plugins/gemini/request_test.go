@@ -51,6 +51,13 @@ func TestEveryParameterIsSaid(t *testing.T) {
 	}
 }
 
+func TestVertexKnowsNamesOfFiles(t *testing.T) {
+	call := ask(gemini.Vertex{}, `{"project":"p","model":"m"}`, `{"chat":{"messages":[{"role":"user","parts":[{"media_type":"application/pdf","url":"gs://b/o","name":"o.pdf"}]}]}}`, false).Actions[0]
+	if want := `{"contents":[{"role":"user","parts":[{"fileData":{"mimeType":"application/pdf","fileUri":"gs://b/o","displayName":"o.pdf"}}]}]}`; string(call.Body) != want {
+		t.Errorf("%s %s", call.Body, call.Message)
+	}
+}
+
 func TestHowMuchToThinkIsSaidAsTheModelKnowsIt(t *testing.T) {
 	for name, row := range map[string]struct{ model, settings, reasoning, want string }{
 		"budget by name":      {"gemini-2.5-pro", `{}`, `{"effort":"medium"}`, `{"thinkingBudget":8192,"includeThoughts":true}`},
