@@ -104,6 +104,18 @@ func TestNestingIsBounded(t *testing.T) {
 }
 
 // FuzzParse holds the package equal to encoding/json: what is JSON, what it says, and what is written of it.
+func TestEscapedNamesAreFound(t *testing.T) {
+	v, err := json.Parse([]byte(`{"a\\n":1,"\u0061b":2,"a\"":3,"":4,"ab":5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{`a\n`: "1", "ab": "2", `a"`: "3", "": "4", "a\n": "", `\u0061b`: ""} {
+		if got := v.Get(key); string(got) != want {
+			t.Errorf("%q: %s, want %s", key, got, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-2.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud800 \\ \/ \b\f\n\r\t"],"b":{}}`, ` [ ] `, `0`, `-`, `01`, `1.`, `1e`, `"`,

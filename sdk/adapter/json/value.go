@@ -77,8 +77,10 @@ func (v Value) Empty() bool {
 
 // Get returns the field key of an object: the first, should it come twice.
 func (v Value) Get(key string) Value {
-	for name, field := range v.Fields() {
-		if name == key {
+	for name, field := range v.fields() {
+		// A name that needs no unescaping, which nearly none does, is compared where it stands.
+		escaped := bytes.IndexByte(name, '\\') >= 0
+		if escaped && name.Text() == key || !escaped && string(name[1:len(name)-1]) == key {
 			return field
 		}
 	}
@@ -88,13 +90,24 @@ func (v Value) Get(key string) Value {
 // Fields yields the fields of an object in their order, nothing for any other value.
 func (v Value) Fields() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
+		for name, field := range v.fields() {
+			if !yield(name.Text(), field) {
+				return
+			}
+		}
+	}
+}
+
+// fields yields what Fields does, with the names as they stand.
+func (v Value) fields() iter.Seq2[Value, Value] {
+	return func(yield func(Value, Value) bool) {
 		if v.Kind() != Object {
 			return
 		}
 		at := space(v, 1)
 		for v[at] != '}' {
 			end := skip(v, at)
-			name := Value(v[at:end]).Text()
+			name := Value(v[at:end:end])
 			at = space(v, space(v, end)+1)
 			end = skip(v, at)
 			if !yield(name, Value(v[at:end:end])) {
