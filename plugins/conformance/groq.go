@@ -7,6 +7,6 @@ func Groq() Provider {
 	return Provider{
 		Name: "groq", Adapter: openai.New(openai.Groq()), Contract: "groq.yaml",
 		Evidence: "official specification, by way of a mirror",
-		Settings: apiOf, Intent: compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
+		Intent:   compatibleIntent, Hello: compatibleHello, Want: compatibleWant,
 	}
 }

@@ -32,6 +32,10 @@ type Dialect struct {
 	JSONObject bool
 	// Tool is how tool_choice names a tool; NAME in it is the name, in quotes.
 	Tool string
+	// BareCalls is whether the calls of an assistant have no type, CountedCalls whether each has its place as index.
+	BareCalls, CountedCalls bool
+	// SplitCalls is whether a message holds either text or calls, so that both are two messages.
+	SplitCalls bool
 	// WholeTools is whether each tool must have a description and parameters, WholeMessages whether each message must have a
 	// content, TextOnly whether only a user's may be a list of parts.
 	WholeTools, WholeMessages, TextOnly bool

@@ -48,7 +48,7 @@ func AzureOpenAI() Dialect {
 func Groq() Dialect {
 	return Dialect{
 		Name: "groq", Description: "Groq: open models, fast",
-		Prefix: "/openai/v1", Paths: Paths{Chat: "/chat/completions", Responses: "/responses", Embedding: "/embeddings"},
+		Prefix: "/openai/v1", Paths: Paths{Chat: "/chat/completions", Embedding: "/embeddings"},
 		Speech: &Speech{
 			Path: "/audio/speech", Text: "input", Voice: "voice", Format: "response_format",
 			Formats: map[string]string{"audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/wav": "wav", "audio/basic": "mulaw"},
@@ -69,7 +69,7 @@ func MetaLlama() Dialect {
 		Name: "meta-llama", Description: "Meta's Llama API",
 		Prefix: "/v1", Paths: Paths{Chat: "/chat/completions"},
 		Fields: fields("chat.temperature", "chat.top_p", "chat.top_k", "chat.max_tokens=max_completion_tokens", "chat.tools", "chat.tool_choice"),
-		Schema: "json_schema", Tool: namedTool, SayStream: true,
+		Schema: "json_schema", Tool: namedTool, BareCalls: true, SayStream: true,
 	}
 }
 
@@ -113,8 +113,8 @@ func Together() Dialect {
 			"rerank.query", "rerank.documents", "rerank.top_n", "image.prompt", "image.count=n", "image.seed", "image.negative_prompt"),
 		Efforts: efforts("reasoning_effort", "low", "medium", "high"),
 		Schema:  "json_schema", Strict: true, SetStrict: true, JSONObject: true,
-		Tool:     `{"index":0,"id":"","type":"function","function":{"name":NAME,"arguments":""}}`,
-		TextOnly: true, Done: true,
+		Tool:         `{"index":0,"id":"","type":"function","function":{"name":NAME,"arguments":""}}`,
+		CountedCalls: true, TextOnly: true, Done: true,
 	}
 	d.Efforts["none"] = `"reasoning":{"enabled":false}`
 	return d
@@ -177,7 +177,7 @@ func HuggingFace() Dialect {
 			"chat.presence_penalty", "chat.tools", "chat.tool_choice", "chat.messages.name",
 			"code.prompt", "code.suffix", "code.max_tokens"),
 		Schema: "value", Tool: namedTool, Task: "/models/{model}/pipeline/feature-extraction",
-		PromptList: true, AskUsage: true, Done: true,
+		SplitCalls: true, PromptList: true, AskUsage: true, Done: true,
 	}
 }
 

@@ -40,16 +40,20 @@ func (r *request) image() (adapter.Reply, error) {
 
 func (r *request) size(size string) error {
 	how := r.d.Image
-	width, height, _ := strings.Cut(size, "x")
+	w, h, _ := strings.Cut(size, "x")
+	width, _ := strconv.ParseInt(w, 10, 32)
+	height, _ := strconv.ParseInt(h, 10, 32)
 	switch {
 	case size == "":
+	case width <= 0 || height <= 0:
+		return normal.Invalid("image.size", strconv.Quote(size)+" is not WIDTHxHEIGHT")
 	case how.Size != "":
 		r.text(how.Size, size)
 	case how.Sides[0] != "":
 		r.w.Key(how.Sides[0])
-		r.w.Raw(json.Value(width))
+		r.w.Int(width)
 		r.w.Key(how.Sides[1])
-		r.w.Raw(json.Value(height))
+		r.w.Int(height)
 	default:
 		return r.Cannot("image.size", "the API has no such parameter; "+how.Ratio+" goes into adapter.settings.extra_body")
 	}
@@ -80,6 +84,9 @@ func (r *request) given(list json.Value) error {
 			return normal.Invalid("image.images["+strconv.Itoa(len(urls))+"]", "it has neither url nor data")
 		}
 		urls = append(urls, strings.Replace(how.Given, "URL", string(json.AppendString(nil, address(&part))), 1))
+	}
+	if len(urls) == 0 {
+		return normal.Invalid("image.images", "it is no list")
 	}
 	if how.First != "" {
 		r.w.Key(how.First)

@@ -16,7 +16,15 @@ func (r *request) messages() error {
 	r.w.Key("messages")
 	r.w.Begin('[')
 	for i := range messages {
-		if err := r.message(&messages[i]); err != nil {
+		m := &messages[i]
+		if r.d.SplitCalls && len(m.Calls) > 0 && (m.Text != "" || len(m.Parts) > 0) {
+			said := *m
+			said.Calls, m.Text, m.Parts, m.Thoughts = nil, "", nil, nil
+			if err := r.message(&said); err != nil {
+				return err
+			}
+		}
+		if err := r.message(m); err != nil {
 			return err
 		}
 	}
@@ -141,7 +149,13 @@ func (r *request) toolCalls(m *normal.Message) error {
 		}
 		r.w.Begin('{')
 		r.text("id", c.ID)
-		r.text("type", "function")
+		if !r.d.BareCalls {
+			r.text("type", "function")
+		}
+		if r.d.CountedCalls {
+			r.w.Key("index")
+			r.w.Int(int64(i))
+		}
 		r.w.Key("function")
 		r.w.Begin('{')
 		r.text("name", c.Name)
