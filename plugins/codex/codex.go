@@ -7,14 +7,16 @@
 // # Protocol
 //
 //	POST {base}/v1/responses
-//	     {"model", "input", "instructions", "max_output_tokens", "metadata": {"repository", "branch", ...}, "background": true, "store": true}
+//	     {"model", "input", "instructions", "max_output_tokens", "metadata": {"repository", "branch", ...},
+//	      "background": true, "store": true}
 //	     model, instructions, max_output_tokens and metadata are left out where there is nothing to say
 //	GET  {base}/v1/responses/{id}
 //
 // Both answer, with a 2xx, the task as it stands:
 //
 //	{"id", "status", "model", "output": [...], "error": {"code", "message"}, "incomplete_details": {"reason"},
-//	 "usage": {"input_tokens", "output_tokens", "input_tokens_details": {"cached_tokens"}, "output_tokens_details": {"reasoning_tokens"}},
+//	 "usage": {"input_tokens", "output_tokens",
+//	           "input_tokens_details": {"cached_tokens"}, "output_tokens_details": {"reasoning_tokens"}},
 //	 "metadata": {...}}
 //
 // status is queued or in_progress while it is under way, then completed, incomplete, failed or cancelled. Of output the items
@@ -47,7 +49,7 @@ type Adapter struct{}
 
 // Info names the adapter.
 func (Adapter) Info() adapter.Info {
-	return adapter.Info{Name: "codex", Version: "1.0.0", Description: "A coding agent behind a bridge that speaks OpenAI's Responses in background mode"}
+	return adapter.Info{Name: "codex", Version: "1.0.0", Description: "A coding agent behind a bridge that speaks OpenAI's Responses"}
 }
 
 // Step hands the task over at the start, and then asks after it.
@@ -60,7 +62,8 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 		return adapter.Reply{}, err
 	}
 	s := settings{
-		model: c.ModelOr(""), instructions: c.Settings.Text("instructions", ""), repository: c.Settings.Text("repository", ""), branch: c.Settings.Text("branch", ""),
+		model: c.ModelOr(""), instructions: c.Settings.Text("instructions", ""),
+		repository: c.Settings.Text("repository", ""), branch: c.Settings.Text("branch", ""),
 	}
 	extra := c.Settings.Object("extra_body")
 	pace, err := poll.New(&c.Settings, poll.Pace{First: 1000, Most: 15_000, Limit: 3600})

@@ -36,7 +36,8 @@ func ElevenLabs() Provider {
 // Stability is Stability AI's, of which there is a document for v1 alone.
 func Stability() Provider {
 	return Provider{
-		Name: "stability", Adapter: stability.Adapter{}, Contract: "stability.yaml", Evidence: "official specification of v1, by way of a mirror; v2beta unchecked",
+		Name: "stability", Adapter: stability.Adapter{}, Contract: "stability.yaml",
+		Evidence: "official specification of v1, by way of a mirror; v2beta unchecked",
 		Settings: stabilitySettings, Intent: stabilityIntent, Hello: mediaHello, Want: stabilityWant,
 	}
 }
@@ -78,7 +79,9 @@ func deepgramIntent(x *Exchange) (map[string]any, bool, string) {
 	_ = json.Unmarshal(x.Request.Body, &body) // audio is none
 	if x.Kind == "speech" {
 		speech := map[string]any{"text": body.Text, "model": q.Get("model")}
-		media := map[string]string{"linear16 wav": "audio/wav", "mp3 ": "audio/mpeg", "flac ": "audio/flac", "opus ogg": "audio/ogg", "aac ": "audio/aac"}
+		media := map[string]string{
+			"linear16 wav": "audio/wav", "mp3 ": "audio/mpeg", "flac ": "audio/flac", "opus ogg": "audio/ogg", "aac ": "audio/aac",
+		}
 		if encoding := q.Get("encoding"); encoding != "" {
 			if speech["media_type"] = media[encoding+" "+q.Get("container")]; speech["media_type"] == "" {
 				return nil, false, "no media type is that of encoding " + encoding

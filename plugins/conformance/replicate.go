@@ -11,7 +11,8 @@ import (
 // the specification.
 func Replicate() Provider {
 	return Provider{
-		Name: "replicate", Adapter: replicate.Adapter{}, Contract: "replicate-image.yaml", Evidence: "official specification, by way of a mirror",
+		Name: "replicate", Adapter: replicate.Adapter{}, Contract: "replicate-image.yaml",
+		Evidence: "official specification, by way of a mirror",
 		Settings: replicateSettings, Intent: replicateIntent, Want: replicateWant, Poll: replicatePoll,
 		Hello: func(*Exchange) map[string]any { return map[string]any{"payload": map[string]any{"prompt": "robots"}} },
 	}

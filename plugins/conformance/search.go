@@ -148,5 +148,7 @@ func sameAnswer(search map[string]any, answer string) error {
 
 // statusReason is what a status means that means the same everywhere; empty for any other.
 func statusReason(status int) string {
-	return map[int]string{400: "bad_request", 401: "bad_key", 402: "out_of_credit", 429: "rate_limited", 432: "out_of_credit", 433: "out_of_credit"}[status]
+	return map[int]string{
+		400: "bad_request", 401: "bad_key", 402: "out_of_credit", 429: "rate_limited", 432: "out_of_credit", 433: "out_of_credit",
+	}[status]
 }

@@ -15,8 +15,10 @@
 //	model, models  the model; without one the provider takes the account's
 //	poll_first_ms, poll_most_ms, poll_limit_s   how patiently it is asked: 5000, 30000, 3600
 //
-// The metadata hold agent (its page), branch and pull_request, as far as the provider tells of them. A programming language is
-// told to the agent in words. The key is the user of scheme "basic", without password.
+// The metadata hold agent (its page), branch and pull_request, as far as the provider tells of them: what the agent says in the
+// end ("result") and what it pushed ("git") are in the provider's manual, but not in the specification that requests are held
+// against. A programming language is told to the agent in words. The key is a user's name without password to HTTP's Basic
+// authentication.
 package cursor
 
 import (
@@ -133,7 +135,7 @@ func read(w *poll.Work, v json.Value) ([]byte, error) {
 		if result := run.Get("result").Text(); result != "" {
 			said = result
 		}
-		return nil, &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the agent's run ended as " + status + ": " + normal.Clip(said), Retryable: true}
+		return nil, &adapter.Failure{Code: adapter.ExecutionFailed, Retryable: true, Message: "the agent's run ended as " + status + ": " + normal.Clip(said)}
 	default:
 		return nil, normal.Nonsense("is no run: its status is " + normal.Clip(status))
 	}

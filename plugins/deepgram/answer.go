@@ -68,6 +68,8 @@ func add(t *normal.Transcript, channel json.Value) {
 		if v := word.Get("speaker"); v.Kind() == json.Number {
 			speaker = string(v)
 		}
-		t.Words = append(t.Words, normal.Word{Text: text, Speaker: speaker, Start: word.Get("start"), End: word.Get("end"), Confidence: word.Get("confidence")})
+		t.Words = append(t.Words, normal.Word{
+			Text: text, Speaker: speaker, Start: word.Get("start"), End: word.Get("end"), Confidence: word.Get("confidence"),
+		})
 	}
 }

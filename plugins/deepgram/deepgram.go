@@ -91,7 +91,8 @@ func (set *settings) transcription(c *normal.Call) (adapter.Reply, error) {
 	if media == "" {
 		media = "application/octet-stream" // the provider looks into it
 	}
-	return work.Begin(adapter.HTTP("POST", address, sound, adapter.Header{Name: "Content-Type", Value: media}, adapter.Header{Name: "Accept", Value: "application/json"}))
+	return work.Begin(adapter.HTTP("POST", address, sound,
+		adapter.Header{Name: "Content-Type", Value: media}, adapter.Header{Name: "Accept", Value: "application/json"}))
 }
 
 func (set *settings) speech(c *normal.Call) (adapter.Reply, error) {
@@ -130,7 +131,7 @@ func (set *settings) speak(c *normal.Call) error {
 		set.model = strings.Join(parts, "-")
 		return nil
 	}
-	return c.Cannot("speech.voice", "a voice is part of the model's name, such as aura-2-zeus-en, and the model here is not of that form")
+	return c.Cannot("speech.voice", "a voice is part of the model's name, such as aura-2-zeus-en, and this model's has none")
 }
 
 // encoding asks for the media type that is wanted, and returns it; without one the provider writes MP3.
@@ -155,7 +156,8 @@ func encoding(c *normal.Call, q *normal.Query) (string, error) {
 	case "audio/flac", "audio/aac":
 		codec = wanted[len("audio/"):]
 	default:
-		return "audio/mpeg", c.Cannot("speech.media_type", "the provider writes audio/mpeg, audio/wav, audio/pcm, audio/basic, audio/x-alaw, audio/ogg, audio/flac, audio/aac")
+		return "audio/mpeg", c.Cannot("speech.media_type",
+			"the provider writes audio/mpeg, audio/wav, audio/pcm, audio/basic, audio/x-alaw, audio/ogg, audio/flac, audio/aac")
 	}
 	q.Add("encoding", codec)
 	q.Add("container", container)

@@ -77,7 +77,7 @@ func (set *settings) speech(c *normal.Call) (adapter.Reply, error) {
 		set.voice = voice
 	}
 	if set.voice == "" {
-		return adapter.Reply{}, adapter.Unsupported("speech.voice", "neither the request nor adapter.settings names a voice, and the provider has none of its own accord")
+		return adapter.Reply{}, adapter.Unsupported("speech.voice", "neither the request nor adapter.settings names a voice")
 	}
 	format, err := set.outputFormat(c)
 	if err != nil {

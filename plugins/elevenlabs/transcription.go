@@ -55,7 +55,8 @@ func language(c *normal.Call, form *multipart.Writer) error {
 	tag := c.Body.Get("language").Text()
 	primary, rest, _ := strings.Cut(tag, "-")
 	if rest != "" {
-		if err := c.Cannot("transcription.language", "the provider knows languages without region or script, here "+strconv.Quote(primary)); err != nil {
+		why := "the provider knows languages without region or script, here " + strconv.Quote(primary)
+		if err := c.Cannot("transcription.language", why); err != nil {
 			return err
 		}
 	}

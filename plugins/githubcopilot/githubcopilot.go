@@ -11,8 +11,8 @@
 //	{"operation": "seats", "org", "page", "per_page"}     all seats
 //	{"operation": "seat", "org", "username"}              one member's seat
 //	{"operation": "content_exclusion", "org"}             what Copilot does not see
-//	{"operation": "report", "org" or "enterprise", "report", "day"}   links to a report, such as "users-1-day" of the day "2025-10-13",
-//	                                                      or the latest "users-28-day", which has no day
+//	{"operation": "report", "org" or "enterprise", "report", "day"}   links to a report, such as "users-1-day" of the day
+//	                                                      "2025-10-13", or the latest "users-28-day", which has no day
 //	{"operation": "add_users", "org", "usernames"}        gives seats away; so do remove_users, and add_teams and remove_teams
 //	                                                      with "teams"
 //	{"operation": "set_content_exclusion", "org", "exclusions"}
@@ -39,7 +39,7 @@ type Adapter struct{}
 
 // Info names the adapter.
 func (Adapter) Info() adapter.Info {
-	return adapter.Info{Name: "github-copilot", Version: "1.0.0", Description: "GitHub Copilot: seats and usage; completions have no public interface"}
+	return adapter.Info{Name: "github-copilot", Version: "1.0.0", Description: "GitHub Copilot: seats and usage; its completions have no public API"}
 }
 
 // Step asks at the start, and reads the answer.
@@ -96,9 +96,11 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 	}
 	switch {
 	case op.name == "":
-		return adapter.Reply{}, normal.Invalid("payload.operation", "it must be one of "+strings.Join(names, ", ")+"; completions have no public interface")
+		return adapter.Reply{}, normal.Invalid("payload.operation",
+			"it must be one of "+strings.Join(names, ", ")+"; completions have no public interface")
 	case op.method != "GET" && !write:
-		return adapter.Reply{}, adapter.Unsupported("payload.operation", op.name+" changes something, which adapter.settings.write does not allow")
+		return adapter.Reply{}, adapter.Unsupported("payload.operation",
+			op.name+" changes something, which adapter.settings.write does not allow")
 	}
 	call, used, err := op.call(c, org, enterprise)
 	if err != nil {

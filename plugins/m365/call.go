@@ -22,14 +22,16 @@ func (set *settings) call(c *normal.Call) (adapter.Action, error) {
 	}
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if !strings.HasPrefix(path, "/") || !clean(segments) {
-		return adapter.Action{}, normal.Invalid("payload.path", "it must be a path such as /v1.0/me/messages, as it is before anything is escaped, and without query")
+		return adapter.Action{}, normal.Invalid("payload.path",
+			"it must be a path such as /v1.0/me/messages, as it is before anything is escaped, and without query")
 	}
 	allowed, err := set.allows(method, segments)
 	if err != nil {
 		return adapter.Action{}, err
 	}
 	if !allowed {
-		return adapter.Action{}, adapter.Unsupported("payload.path", method+" of this path is none of adapter.settings.paths, which are all that the contract allows")
+		return adapter.Action{}, adapter.Unsupported("payload.path",
+			method+" of this path is none of adapter.settings.paths, which are all that the contract allows")
 	}
 	var q normal.Query
 	for name, v := range c.Body.Get("query").Fields() {

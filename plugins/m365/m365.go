@@ -12,13 +12,13 @@
 //
 // All are optional; a setting that is not listed is an error.
 //
-//	entity_types  what is searched: a list of driveItem (default), listItem, list, site, message, event, chatMessage, externalItem, ...;
-//	              Graph takes only some of them together
+//	entity_types  what is searched: a list of driveItem (default), listItem, list, site, message, event, chatMessage,
+//	              externalItem, ...; Graph takes only some of them together
 //	region        where an application's search looks, such as "EUR"; Graph requires it of applications
 //	time_zone     of who asks Copilot, such as "Europe/Berlin"; default "UTC"
 //	web           false: Copilot does not look into the web
-//	paths         what payloads may call, a list such as ["GET /v1.0/me/messages", "POST /v1.0/users/*/sendMail", "GET /v1.0/sites/**"].
-//	              * is one segment, ** at the end all that follow. Without it, none
+//	paths         what payloads may call, a list such as ["GET /v1.0/me/messages", "POST /v1.0/users/*/sendMail",
+//	              "GET /v1.0/sites/**"]. * is one segment, ** at the end all that follow. Without it, none
 //
 // A conversation lies at Microsoft, and each execution begins one. What was said before the last message goes along as its
 // context, and so does what the system says. Files are named by their URL in SharePoint or OneDrive. A caller that wants a

@@ -62,9 +62,11 @@ func (s *state) found(body json.Value) (adapter.Reply, error) {
 					r = hit.Get("_source") // as Graph once called it
 				}
 				hits = append(hits, normal.Hit{
-					Title: first(r.Get("name"), r.Get("subject"), r.Get("displayName"), r.Pointer("/properties/title"), r.Pointer("/fields/title"), r.Pointer("/listItem/fields/title")),
-					URL:   first(r.Get("webUrl"), r.Get("webLink"), r.Pointer("/properties/url")),
-					Text:  plain.Replace(first(hit.Get("summary"), r.Get("bodyPreview"))), Published: first(r.Get("lastModifiedDateTime"), r.Get("receivedDateTime"), r.Get("createdDateTime")),
+					Title: first(r.Get("name"), r.Get("subject"), r.Get("displayName"),
+						r.Pointer("/properties/title"), r.Pointer("/fields/title"), r.Pointer("/listItem/fields/title")),
+					URL:       first(r.Get("webUrl"), r.Get("webLink"), r.Pointer("/properties/url")),
+					Text:      plain.Replace(first(hit.Get("summary"), r.Get("bodyPreview"))),
+					Published: first(r.Get("lastModifiedDateTime"), r.Get("receivedDateTime"), r.Get("createdDateTime")),
 				})
 			}
 		}

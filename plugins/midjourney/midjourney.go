@@ -35,7 +35,7 @@ type Adapter struct{}
 
 // Info names the adapter.
 func (Adapter) Info() adapter.Info {
-	return adapter.Info{Name: "midjourney", Version: "1.0.0", Description: "Midjourney by a proxy of one's own; there is no official API"}
+	return adapter.Info{Name: "midjourney", Version: "1.0.0", Description: "Midjourney by a proxy of your own; it has no official API"}
 }
 
 // Step submits a task at the start, and then asks after it.
@@ -201,7 +201,7 @@ func submitted(w *poll.Work, v json.Value) error {
 		}
 		return &adapter.Failure{Code: adapter.ExecutionFailed, Reason: adapter.ContentFiltered, Message: message}
 	case ok:
-		return &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the proxy answered with code " + strconv.FormatInt(code, 10) + ": " + said, Retryable: true}
+		return &adapter.Failure{Code: adapter.ExecutionFailed, Retryable: true, Message: "the proxy answered with code " + strconv.FormatInt(code, 10) + ": " + said}
 	}
 	return normal.Nonsense("has no code, which a proxy's has")
 }

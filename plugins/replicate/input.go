@@ -126,7 +126,7 @@ func (in *input) chat() error {
 		case "stop":
 			err = in.stop(v)
 		default:
-			err = in.c.Cannot("chat."+name, "the provider has no such parameter for all its models; adapter.settings.input may set what this one has")
+			err = in.c.Cannot("chat."+name, "the provider's models have it in no common form; adapter.settings.input may set it")
 		}
 	}
 	in.w.End('}')
@@ -161,7 +161,7 @@ func (in *input) prompt(messages []normal.Message) error {
 			continue
 		}
 		if turns++; m.Role != "user" || turns > 1 {
-			if err := in.c.Cannot(m.At, "the model takes one prompt, no conversation; adapter.settings.fields.messages names the input of one that takes more"); err != nil {
+			if err := in.c.Cannot(m.At, "the model takes one prompt, unless adapter.settings.fields.messages names an input for more"); err != nil {
 				return err
 			}
 		}

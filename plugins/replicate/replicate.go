@@ -53,7 +53,9 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if err != nil {
 		return adapter.Reply{}, err
 	}
-	s := settings{deployment: c.Settings.Text("deployment", ""), wait: c.Settings.Number("wait", 0), stream: c.Settings.Flag("stream", false)}
+	s := settings{
+		deployment: c.Settings.Text("deployment", ""), wait: c.Settings.Number("wait", 0), stream: c.Settings.Flag("stream", false),
+	}
 	in := input{c: c, names: c.Settings.Object("fields")}
 	extra := c.Settings.Object("input")
 	s.model, s.noModel = c.Model()
@@ -196,7 +198,8 @@ func frame(w *poll.Work, ev *adapter.Event) error {
 func failure(status string, said json.Value) error {
 	text := said.Text()
 	if lower := strings.ToLower(text); strings.Contains(lower, "nsfw") || strings.Contains(lower, "flagged as sensitive") {
-		return &adapter.Failure{Code: adapter.ExecutionFailed, Reason: adapter.ContentFiltered, Message: "the model's content filter refused: " + normal.Clip(text)}
+		return &adapter.Failure{Code: adapter.ExecutionFailed, Reason: adapter.ContentFiltered,
+			Message: "the model's content filter refused: " + normal.Clip(text)}
 	}
 	f := normal.Classify(0, text, "").(*adapter.Failure)
 	if f.Message == "" || f.Reason == "" {

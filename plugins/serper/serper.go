@@ -144,7 +144,9 @@ func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 		if year := v.Get("year"); year.Kind() == json.Number {
 			published = string(year)
 		}
-		hits = append(hits, normal.Hit{Title: v.Get("title").Text(), URL: v.Get("link").Text(), Text: v.Get("snippet").Text(), Published: published})
+		hits = append(hits, normal.Hit{
+			Title: v.Get("title").Text(), URL: v.Get("link").Text(), Text: v.Get("snippet").Text(), Published: published,
+		})
 	}
 	if n, ok := normal.Count(body.Get("credits")); ok {
 		a.Usage = normal.Usage{Known: true, Units: n}

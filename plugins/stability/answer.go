@@ -82,7 +82,8 @@ func first(v json.Value, names ...string) string {
 func judge(finish string) error {
 	switch finish {
 	case "CONTENT_FILTERED":
-		return &adapter.Failure{Code: adapter.ExecutionFailed, Reason: adapter.ContentFiltered, Message: "the provider's content filter has blurred a picture: CONTENT_FILTERED"}
+		return &adapter.Failure{Code: adapter.ExecutionFailed, Reason: adapter.ContentFiltered,
+			Message: "the provider's content filter has blurred a picture: CONTENT_FILTERED"}
 	case "ERROR":
 		return &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the provider could not make a picture: ERROR", Retryable: true}
 	}

@@ -161,7 +161,7 @@ func size(w *json.Writer, c *normal.Call) error {
 // v2 asks a model of v2beta.
 func v2(c *normal.Call, model string, extra json.Value) (adapter.Action, error) {
 	if c.Body.Get("size").Text() != "" {
-		if err := c.Cannot("image.size", "the provider takes no size in pixels here; adapter.settings.extra_form.aspect_ratio sets a ratio"); err != nil {
+		if err := c.Cannot("image.size", "the provider takes a ratio here, which adapter.settings.extra_form.aspect_ratio sets"); err != nil {
 			return adapter.Action{}, err
 		}
 	}

@@ -46,7 +46,7 @@ func TestWhatIsRefused(t *testing.T) {
 	for name, row := range map[string]struct{ settings, intent, says string }{
 		"no model":     {`{}`, `{"image":{"prompt":"x"}}`, "image.model: neither"},
 		"size":         {`{"model":"e"}`, `{"image":{"prompt":"x","size":"500x512"}}`, "image.size: the provider draws in steps of 64"},
-		"size of core": {`{"model":"core"}`, `{"image":{"prompt":"x","size":"512x512"}}`, "image.size: the provider takes no size"},
+		"size of core": {`{"model":"core"}`, `{"image":{"prompt":"x","size":"512x512"}}`, "image.size: the provider takes a ratio"},
 		"count":        {`{"model":"e"}`, `{"image":{"prompt":"x","count":11}}`, "image.count: "},
 		"count, core":  {`{"model":"core"}`, `{"image":{"prompt":"x","count":2}}`, "image.count: "},
 		"media":        {`{"model":"e"}`, `{"image":{"prompt":"x","media_type":"image/webp"}}`, "image.media_type: "},

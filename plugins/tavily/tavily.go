@@ -118,7 +118,8 @@ func finish(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 			text = v.Get("raw_content").Text()
 		}
 		hits = append(hits, normal.Hit{
-			Title: v.Get("title").Text(), URL: v.Get("url").Text(), Text: text, Published: v.Get("published_date").Text(), Score: v.Get("score"),
+			Title: v.Get("title").Text(), URL: v.Get("url").Text(), Text: text,
+			Published: v.Get("published_date").Text(), Score: v.Get("score"),
 		})
 	}
 	a.ID = body.Get("request_id").Text()

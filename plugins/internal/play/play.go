@@ -20,7 +20,9 @@ type Play struct {
 
 // Begin begins an execution of an intent, by a contract with these settings; both are JSON.
 func Begin(a adapter.Adapter, base, settings, intent string, stream bool) *Play {
-	contract, err := json.Marshal(map[string]any{"service_id": "s", "base_url": base, "endpoints": []any{}, "settings": json.RawMessage(settings)})
+	contract, err := json.Marshal(map[string]any{
+		"service_id": "s", "base_url": base, "endpoints": []any{}, "settings": json.RawMessage(settings),
+	})
 	if err != nil {
 		panic("settings are no JSON: " + err.Error())
 	}
@@ -53,7 +55,8 @@ func (p *Play) Respond(status int, mediaType, body string, headers ...adapter.He
 
 // Head begins a stream, of which each frame is brought by hand.
 func (p *Play) Head(status int, mediaType string) adapter.Action {
-	return p.event(&adapter.Event{Kind: adapter.KindResponse, Status: status, Headers: []adapter.Header{{Name: "content-type", Value: mediaType}}})
+	header := adapter.Header{Name: "content-type", Value: mediaType}
+	return p.event(&adapter.Event{Kind: adapter.KindResponse, Status: status, Headers: []adapter.Header{header}})
 }
 
 // Frame brings a frame of that name.

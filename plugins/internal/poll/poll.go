@@ -58,7 +58,7 @@ func (p *Poll) Wait() (adapter.Action, error) {
 	limit := p.Pace.Limit * 1000
 	if p.waited >= limit {
 		return adapter.Action{}, &adapter.Failure{Code: adapter.Timeout, Retryable: true,
-			Message: "the provider was not done after " + strconv.Itoa(int(p.Pace.Limit)) + " s; adapter.settings.poll_limit_s sets how long it is waited for"}
+			Message: "the provider was not done after " + strconv.Itoa(int(p.Pace.Limit)) + " s, which is adapter.settings.poll_limit_s"}
 	}
 	ms := min(p.next, limit-p.waited)
 	p.waited += ms

@@ -114,7 +114,8 @@ func (w *Work) response(ev *adapter.Event, read Read) (adapter.Reply, error) {
 }
 
 func (w *Work) follow() adapter.Action {
-	call := adapter.HTTP("GET", w.Stream, nil, adapter.Header{Name: "Accept", Value: "text/event-stream"}, adapter.Header{Name: "Cache-Control", Value: "no-store"})
+	call := adapter.HTTP("GET", w.Stream, nil,
+		adapter.Header{Name: "Accept", Value: "text/event-stream"}, adapter.Header{Name: "Cache-Control", Value: "no-store"})
 	call.Framing = "sse"
 	return call
 }
