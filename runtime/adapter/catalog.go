@@ -116,3 +116,11 @@ func (a *Adapter) Info() Info { return a.info }
 func (a *Adapter) Step(ctx context.Context, state []byte, ev Event) (Reply, error) {
 	return a.module.step(ctx, a.info.Name, state, &ev)
 }
+
+// TakesMore tells whether the adapter takes several frames in one event, as Event.More.
+func (a *Adapter) TakesMore() bool { return a.info.Frames }
+
+// goesOn tells whether r asks for the next frame.
+func goesOn(r *Reply) bool {
+	return len(r.Actions) == 0 || r.Actions[len(r.Actions)-1].Kind == ActionEmit
+}

@@ -45,8 +45,13 @@ func sizeEvent(ev *Event) int {
 	for i := range ev.Headers {
 		size += headBytes + sizeHeader(&ev.Headers[i])
 	}
+	for i := range ev.More {
+		size += headBytes + sizeFrame(&ev.More[i])
+	}
 	return size + sizeField(len(ev.Body)) + sizeField(len(ev.Name)) + sizeField(len(ev.Data))
 }
+
+func sizeFrame(f *Frame) int { return sizeField(len(f.Name)) + sizeField(len(f.Data)) }
 
 // sizeCall returns exactly what appendCall appends.
 func sizeCall(adapter string, state []byte, ev *Event) int {
@@ -72,7 +77,14 @@ func appendCall(dst []byte, adapter string, state []byte, ev *Event) []byte {
 	}
 	dst = appendField(dst, 7, ev.Body)
 	dst = appendField(dst, 8, ev.Name)
-	return appendField(dst, 9, ev.Data)
+	dst = appendField(dst, 9, ev.Data)
+	for i := range ev.More {
+		f := &ev.More[i]
+		dst = appendHead(dst, 10|critical, sizeFrame(f))
+		dst = appendField(dst, 8, f.Name)
+		dst = appendField(dst, 9, f.Data)
+	}
+	return dst
 }
 
 func appendHead(dst []byte, tag uint16, size int) []byte {
@@ -320,6 +332,8 @@ func decodeInfo(doc []byte) (info Info, err error) {
 			info.Version = bound(d.text())
 		case 3:
 			info.Description = bound(d.text())
+		case 4:
+			info.Frames = d.flag()
 		default:
 			d.skip()
 		}

@@ -23,6 +23,7 @@ type golden struct {
 			Status           int
 			Headers          []Header
 			Body, Name, Data string
+			More             []struct{ Name, Data string }
 		}
 	}
 	Reply *struct {
@@ -46,8 +47,12 @@ type golden struct {
 
 func (g *golden) event() Event {
 	ev := g.Call.Event
-	return Event{Kind: ev.Kind, Intent: octets(ev.Intent), Contract: octets(ev.Contract), Stream: ev.Stream, Status: ev.Status,
+	out := Event{Kind: ev.Kind, Intent: octets(ev.Intent), Contract: octets(ev.Contract), Stream: ev.Stream, Status: ev.Status,
 		Headers: ev.Headers, Body: octets(ev.Body), Name: ev.Name, Data: octets(ev.Data)}
+	for _, f := range ev.More {
+		out.More = append(out.More, Frame{f.Name, octets(f.Data)})
+	}
+	return out
 }
 
 func (g *golden) reply() Reply {

@@ -35,7 +35,10 @@ type Module struct {
 }
 
 // Info names an adapter of a module, as its author described it.
-type Info struct{ Name, Version, Description string }
+type Info struct {
+	Name, Version, Description string
+	Frames                     bool // it takes several frames in one event
+}
 
 // signatures are the functions that a module must export.
 var signatures = map[string]string{

@@ -27,8 +27,7 @@ func checkReply(r *Reply, ev *Event) error {
 			return fmt.Errorf("reply: action %d: %w", i+1, err)
 		}
 	}
-	waits := len(r.Actions) == 0 || r.Actions[len(r.Actions)-1].Kind == ActionEmit
-	if waits && ev.Kind != KindFrame && ev.Kind != KindResponse {
+	if goesOn(r) && ev.Kind != KindFrame && ev.Kind != KindResponse {
 		return fmt.Errorf("reply: no action says how it goes on, and no frame can follow an event of kind %d", ev.Kind)
 	}
 	return nil

@@ -17,6 +17,16 @@ type Event struct {
 	// KindFrame: one frame of a streamed body. Name is the SSE event's name, empty for NDJSON.
 	Name string
 	Data []byte
+	More []Frame // further frames that came with this one, at most MaxMore; nil: none
+}
+
+// MaxMore is how many further frames one event may bring.
+const MaxMore = 31
+
+// A Frame is one frame of a streamed body.
+type Frame struct {
+	Name string
+	Data []byte
 }
 
 // EventKind tells what happened.

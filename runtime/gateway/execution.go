@@ -77,13 +77,17 @@ func (x *execution) run(ctx context.Context) (*caiov1.Result, error) {
 
 // act does what the adapter asks for and returns the event that follows from it, or the result.
 func (x *execution) act(ctx context.Context, actions []adapter.Action) (ev adapter.Event, result *caiov1.Result, err error) {
+	var said *caiov1.Delta // and not handed on yet
 	for i := range actions {
 		a := &actions[i]
 		if a.Kind == adapter.ActionEmit {
-			if err := x.emit(a.Data); err != nil {
+			if said, err = x.say(said, a.Data); err != nil {
 				return ev, nil, err
 			}
 			continue
+		}
+		if err := x.emit(said); err != nil {
+			return ev, nil, err
 		}
 		if i != len(actions)-1 {
 			return ev, nil, broken(nil, "service %s: its adapter asked for more after an action that ends a step", x.service.id)
@@ -107,18 +111,49 @@ func (x *execution) act(ctx context.Context, actions []adapter.Action) (ev adapt
 		}
 		return ev, result, err
 	}
+	if err := x.emit(said); err != nil {
+		return ev, nil, err
+	}
 	ev, err = x.frame(ctx)
 	return ev, nil, err
 }
 
-// emit hands a delta to the caller.
-func (x *execution) emit(raw []byte) error {
+// say reads a delta and hands on the one said before it, unless both are one: of frames that came together each would cost
+// the caller a message.
+func (x *execution) say(before *caiov1.Delta, raw []byte) (*caiov1.Delta, error) {
 	if x.call.Emit == nil {
-		return nil
+		return nil, nil
 	}
 	delta := &caiov1.Delta{}
 	if err := schema.ParseJSON(raw, delta); err != nil {
-		return broken(err, "service %s: its adapter emitted something else than a delta: %v", x.service.id, err)
+		return nil, broken(err, "service %s: its adapter emitted something else than a delta: %v", x.service.id, err)
+	}
+	if join(before, delta) {
+		return before, nil
+	}
+	return delta, x.emit(before)
+}
+
+// join appends d to before and tells whether it could: where both are text, or both are thought, and nothing else.
+func join(before, d *caiov1.Delta) bool {
+	if before == nil || before.Data != nil || d.Data != nil || len(before.ToolCalls)+len(d.ToolCalls)+len(before.Audio)+len(d.Audio) > 0 {
+		return false
+	}
+	if before.Reasoning == "" && d.Reasoning == "" {
+		before.Text += d.Text
+		return true
+	}
+	if before.Text == "" && d.Text == "" {
+		before.Reasoning += d.Reasoning
+		return true
+	}
+	return false
+}
+
+// emit hands a delta to the caller, if there is one.
+func (x *execution) emit(delta *caiov1.Delta) error {
+	if delta == nil {
+		return nil
 	}
 	x.sent = true // even if Emit fails: something may have left
 	if err := x.call.Emit(delta); err != nil {
@@ -139,7 +174,9 @@ func (x *execution) frame(ctx context.Context) (adapter.Event, error) {
 	name, data, err := x.body.frames.next()
 	switch {
 	case err == nil:
-		return adapter.Event{Kind: adapter.KindFrame, Name: name, Data: x.redactBytes(data)}, nil
+		ev := adapter.Event{Kind: adapter.KindFrame, Name: name, Data: x.redactBytes(data)}
+		x.more(&ev)
+		return ev, nil
 	case errors.Is(err, io.EOF):
 		x.closeBody(true)
 		return adapter.Event{Kind: adapter.KindEnd}, nil
@@ -148,6 +185,22 @@ func (x *execution) frame(ctx context.Context) (adapter.Event, error) {
 		return adapter.Event{}, interrupted(ctx)
 	}
 	return adapter.Event{}, x.callError(x.body.host, x.body.failed(err), 1)
+}
+
+// more adds the frames that came with the one in ev. What is only tried out is seen frame by frame.
+func (x *execution) more(ev *adapter.Event) {
+	frames, here := x.body.frames.(hasty)
+	batcher, takes := x.call.Adapter.(Batcher)
+	if !here || !takes || !batcher.TakesMore() || x.gateway.dry != nil {
+		return
+	}
+	for len(ev.More) < adapter.MaxMore {
+		name, data, ok := frames.here()
+		if !ok {
+			return
+		}
+		ev.More = append(ev.More, adapter.Frame{Name: name, Data: x.redactBytes(data)})
+	}
 }
 
 // wait lets time pass.

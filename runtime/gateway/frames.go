@@ -14,6 +14,11 @@ type framer interface {
 	next() (name string, data []byte, err error)
 }
 
+// A hasty framer also returns a frame that is there already, without reading; false: there is none, or no whole one.
+type hasty interface {
+	here() (name string, data []byte, ok bool)
+}
+
 // knownFraming tells whether an adapter may ask for a framing; "" is none.
 func knownFraming(name string) bool {
 	switch name {
@@ -89,6 +94,17 @@ func (s *sse) next() (string, []byte, error) {
 	}
 }
 
+func (s *sse) here() (name string, data []byte, ok bool) {
+	before := *s
+	s.lines.dry = true
+	name, data, err := s.next()
+	s.lines.dry = false
+	if err != nil {
+		*s = before // to be met again when it is waited for
+	}
+	return name, data, err == nil
+}
+
 // ndjson reads one JSON text a line, ended by LF or CRLF; blank lines are skipped, and the last line may lack its end.
 type ndjson struct {
 	lines  lines
@@ -144,4 +160,15 @@ func (p patient) Read(b []byte) (int, error) {
 		}
 	}
 	return 0, io.ErrNoProgress
+}
+
+func (n *ndjson) here() (name string, data []byte, ok bool) {
+	before := *n
+	n.lines.dry = true
+	name, data, err := n.next()
+	n.lines.dry = false
+	if err != nil {
+		*n = before
+	}
+	return name, data, err == nil
 }

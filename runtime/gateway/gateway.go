@@ -170,6 +170,13 @@ type Stepper interface {
 	Step(ctx context.Context, state []byte, ev adapter.Event) (adapter.Reply, error)
 }
 
+// A Batcher is a Stepper that may take several frames in one event (Event.More), and then answers as if they had come one after
+// the other: what a burst of frames costs is then one call.
+type Batcher interface {
+	Stepper
+	TakesMore() bool
+}
+
 // A Call is what is to be executed, and by whom.
 type Call struct {
 	// Contract of the service; it must not change while it is in use. Read are service_id, api, adapter, cost and

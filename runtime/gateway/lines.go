@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -26,8 +27,12 @@ type lines struct {
 	start, end int  // buf[start:end] was read but not handed out
 	scanned    int  // buf[start:scanned] holds no line end: long lines in small pieces are not searched again and again
 	skipLF     bool // the last line ended in CR; an LF that follows belongs to it
+	dry        bool // nothing is read: what is not there yet is errDry
 	err        error
 }
+
+// errDry says that more would have to be read.
+var errDry = errors.New("not there yet")
 
 // next returns the next line without its end; the slice is good until the next call. With io.EOF comes what follows
 // the last line end, which may be empty. Any other error means that the body broke off.
@@ -49,6 +54,9 @@ func (l *lines) next() ([]byte, error) {
 		l.scanned = l.end
 		if l.end-l.start > l.limit {
 			return nil, &tooLarge{"line of the streamed body", int64(l.limit)}
+		}
+		if l.dry {
+			return nil, errDry
 		}
 		if l.err != nil {
 			rest := l.buf[l.start:l.end]

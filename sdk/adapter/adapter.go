@@ -73,6 +73,8 @@ type Event struct {
 	// event stream the :event-type, or "exception/" and the :exception-type.
 	Name string
 	Data []byte
+
+	more []frame // that came with this one; Run hands them to the adapter one after the other
 }
 
 // EventKind tells what happened.

@@ -20,7 +20,7 @@ type golden struct {
 	Note     string         `json:"note"`
 	Call     *goldenCall    `json:"call,omitempty"`
 	Reply    *goldenReply   `json:"reply,omitempty"`
-	Describe []Info         `json:"describe,omitempty"`
+	Describe []goldenInfo   `json:"describe,omitempty"`
 	Extra    []goldenRecord `json:"extra,omitempty"`   // fields that follow at the end of the document
 	Cut      int            `json:"cut,omitempty"`     // bytes taken off its end
 	Refused  string         `json:"refused,omitempty"` // the reader's complaint
@@ -29,6 +29,12 @@ type golden struct {
 type goldenRecord struct {
 	Tag   uint16 `json:"tag"`
 	Value string `json:"value"`
+}
+
+// goldenInfo also has what this side says of all its adapters.
+type goldenInfo struct {
+	Info
+	Frames bool
 }
 
 type goldenCall struct {
@@ -47,6 +53,7 @@ type goldenEvent struct {
 	Body     string
 	Name     string
 	Data     string
+	More     []struct{ Name, Data string }
 }
 
 type goldenReply struct {
@@ -68,8 +75,12 @@ type goldenReply struct {
 }
 
 func (g goldenEvent) event() Event {
-	return Event{Kind: g.Kind, Intent: data(g.Intent), Contract: data(g.Contract), Stream: g.Stream, Status: g.Status,
+	ev := Event{Kind: g.Kind, Intent: data(g.Intent), Contract: data(g.Contract), Stream: g.Stream, Status: g.Status,
 		Headers: g.Headers, Body: data(g.Body), Name: g.Name, Data: data(g.Data)}
+	for _, f := range g.More {
+		ev.more = append(ev.more, frame{f.Name, data(f.Data)})
+	}
+	return ev
 }
 
 func (g goldenReply) reply() (r Reply) {
@@ -97,7 +108,11 @@ func (g golden) bytes() []byte {
 	case g.Reply != nil:
 		encodeReply(&e, g.Reply.reply())
 	default:
-		encodeInfos(&e, g.Describe)
+		infos := make([]Info, len(g.Describe))
+		for i := range infos {
+			infos[i] = g.Describe[i].Info
+		}
+		encodeInfos(&e, infos)
 	}
 	for _, r := range g.Extra {
 		e.buf = binary.LittleEndian.AppendUint16(e.buf, r.Tag)
@@ -126,6 +141,12 @@ func encodeCall(e *Encoder, c call) {
 	e.Data(7, c.event.Body)
 	e.Text(8, c.event.Name)
 	e.Data(9, c.event.Data)
+	for _, f := range c.event.more {
+		mark := e.Open(10 | Critical)
+		e.Text(8, f.name)
+		e.Data(9, f.data)
+		e.Close(mark)
+	}
 	e.Close(mark)
 }
 

@@ -62,6 +62,11 @@ func decodeEvent(doc []byte) (ev Event, err error) {
 			ev.Name = d.Text()
 		case 9:
 			ev.Data = d.Value
+		case 10 | Critical:
+			var f frame
+			f, d.Err = decodeFrame(d.Value)
+			ev.more = append(ev.more, f)
+			continue // a list
 		default:
 			d.Skip()
 			continue
@@ -69,6 +74,30 @@ func decodeEvent(doc []byte) (ev Event, err error) {
 		seen.once(&d)
 	}
 	return ev, within("event", d.Err)
+}
+
+// frame is one frame of a streamed body.
+type frame struct {
+	name string
+	data []byte
+}
+
+func decodeFrame(doc []byte) (f frame, err error) {
+	d := Decoder{Rest: doc}
+	var seen fields
+	for d.Next() {
+		switch d.Tag {
+		case 8:
+			f.name = d.Text()
+		case 9:
+			f.data = d.Value
+		default:
+			d.Skip()
+			continue
+		}
+		seen.once(&d)
+	}
+	return f, within("frame", d.Err)
 }
 
 func decodeHeader(doc []byte) (h Header, err error) {
@@ -125,6 +154,7 @@ func encodeInfos(e *Encoder, infos []Info) {
 		e.Text(1, info.Name)
 		e.Text(2, info.Version)
 		e.Text(3, info.Description)
+		e.Flag(4, true) // Run takes several frames at once
 		e.Close(mark)
 	}
 }

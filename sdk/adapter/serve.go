@@ -45,7 +45,19 @@ func validName(name string) bool {
 
 // Run answers one event as the host would see it: errors and panics have become a fail action. Tests of adapters call it
 // natively. Safe for concurrent use if the adapter is pure, as it must be.
-func Run(a Adapter, state []byte, ev *Event) (reply Reply) {
+func Run(a Adapter, state []byte, ev *Event) Reply {
+	reply := run(a, state, ev)
+	for _, f := range ev.more {
+		if n := len(reply.Actions); n > 0 && reply.Actions[n-1].Kind != ActionEmit {
+			break // it is over
+		}
+		next := run(a, reply.State, &Event{Kind: ev.Kind, Name: f.name, Data: f.data})
+		reply.State, reply.Actions = next.State, append(reply.Actions, next.Actions...)
+	}
+	return reply
+}
+
+func run(a Adapter, state []byte, ev *Event) (reply Reply) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			reply = fail(errors.New("the adapter panicked: " + panicText(cause)))

@@ -128,3 +128,40 @@ func TestStatusFailureNeverRepeatsWhatIsSaidOfCredentials(t *testing.T) {
 		t.Errorf("%d bytes, ending %q", len(long), long[len(long)-8:])
 	}
 }
+
+// Frames that come together are answered as if they had come one after the other, up to the one that ends it.
+func TestSeveralFrames(t *testing.T) {
+	s := script(func(state []byte, ev *Event) (Reply, error) {
+		switch text := string(ev.Data); text {
+		case "end":
+			return Do(Done(append(state, ev.Name...))), nil
+		case "break":
+			return Reply{}, errors.New("broken")
+		default:
+			return Reply{State: append(state, text...), Actions: []Action{Emit(ev.Data)}}, nil
+		}
+	})
+	run := func(list ...string) string {
+		ev := &Event{Kind: KindFrame, Data: []byte(list[0])}
+		for _, data := range list[1:] {
+			ev.more = append(ev.more, frame{"named", []byte(data)})
+		}
+		reply := Run(s, nil, ev)
+		said := ""
+		for _, a := range reply.Actions {
+			said += fmt.Sprint(a.Kind) + string(a.Data) + a.Message + " "
+		}
+		return said + "state " + string(reply.State)
+	}
+	for want, list := range map[string][]string{
+		"3a state a":            {"a"},
+		"3a 3b 3c state abc":    {"a", "b", "c"},
+		"3a 3b 4abnamed state ": {"a", "b", "end", "c"},
+		"3a 5broken state ":     {"a", "break", "c"},
+		"5broken state ":        {"break", "a"},
+	} {
+		if got := run(list...); got != want {
+			t.Errorf("%v: %s, want %s", list, got, want)
+		}
+	}
+}
