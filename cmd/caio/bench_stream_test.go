@@ -79,17 +79,18 @@ func stream(ctx context.Context, client caiov1connect.OrchestratorServiceClient,
 		return err
 	}
 	defer s.Close()
-	pieces, text := 0, ""
+	said, whole := "", ""
 	for s.Receive() {
-		if d := s.Msg().GetDelta(); d.GetText() != "" {
-			if pieces++; pieces == 1 {
+		if text := s.Msg().GetDelta().GetText(); text != "" {
+			if said == "" {
 				opened()
 			}
+			said += text
 		}
-		text = s.Msg().GetResponse().GetResult().GetChat().GetMessage().GetContent()
+		whole = s.Msg().GetResponse().GetResult().GetChat().GetMessage().GetContent()
 	}
-	if s.Err() == nil && (pieces != chatFrames || text == "") {
-		return fmt.Errorf("%d pieces, %d bytes in the result", pieces, len(text))
+	if s.Err() == nil && (said != whole || strings.Count(whole, "piece") != chatFrames) {
+		return fmt.Errorf("the pieces say %q, the result %q", said, whole)
 	}
 	return s.Err()
 }

@@ -38,6 +38,8 @@ func TestBench(t *testing.T) {
 	b.decision()
 	b.adapterCall()
 	b.wholeRequests()
+	b.streams()
+	b.openStreams()
 	b.memoryAndStart()
 	raw, err := json.MarshalIndent(b.figures, "", "  ")
 	if err != nil {
@@ -215,8 +217,8 @@ func (b *bench) wholeRequests() {
 	b.report("orchestrate_over_reverse_proxy_cpu", perRequest/floor, "times")
 }
 
-// flood makes n calls from workers at once and, where it has a name, reports rate and latency.
-func (b *bench) flood(name string, n, workers int, call func() error) {
+// flood makes n calls from workers at once, and returns how many a second; where it has a name, it reports rate and latency.
+func (b *bench) flood(name string, n, workers int, call func() error) (rate float64) {
 	times := make([]time.Duration, n)
 	work := make(chan int)
 	var running sync.WaitGroup
@@ -238,13 +240,15 @@ func (b *bench) flood(name string, n, workers int, call func() error) {
 	close(work)
 	running.Wait()
 	elapsed := time.Since(start)
+	rate = float64(n) / elapsed.Seconds()
 	if name == "" {
-		return
+		return rate
 	}
 	slices.Sort(times)
-	b.report(name+"_rate", float64(n)/elapsed.Seconds(), "per_s")
+	b.report(name+"_rate", rate, "per_s")
 	b.report(name+"_p50", float64(times[n/2].Microseconds())/1000, "ms")
 	b.report(name+"_p99", float64(times[n*99/100].Microseconds())/1000, "ms")
+	return rate
 }
 
 // memoryAndStart: a server with an empty data directory, and one that finds its compile cache.
