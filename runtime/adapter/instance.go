@@ -184,13 +184,15 @@ func (in *instance) step(adapter string, state []byte, ev *Event) (Reply, error)
 		return Reply{}, fmt.Errorf("adapter %s: event and state have %d bytes, at most %d are handed over", adapter, size, maxCallBytes)
 	}
 	in.refuel()
-	in.stack[0] = uint64(size)
-	if err := in.call(in.alloc); err != nil {
-		return Reply{}, err
-	}
-	ptr := uint32(in.stack[0])
-	if ptr == 0 {
-		return Reply{}, in.guestError(KindMemory, "it has no memory for an event of %d bytes", size)
+	ptr := in.module.room
+	if ptr == 0 || size > roomBytes {
+		in.stack[0] = uint64(size)
+		if err := in.call(in.alloc); err != nil {
+			return Reply{}, err
+		}
+		if ptr = uint32(in.stack[0]); ptr == 0 {
+			return Reply{}, in.guestError(KindMemory, "it has no memory for an event of %d bytes", size)
+		}
 	}
 	room, ok := in.memory.Read(ptr, uint32(size))
 	if !ok {

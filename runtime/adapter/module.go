@@ -27,6 +27,7 @@ type Module struct {
 	state      []string        // names of its mutable globals' exports
 	image      *image          // what every call begins with
 	practice   error           // a *GuestError: how a first step failed; nil: none did
+	room       uint32          // where in the image a call of up to roomBytes may be written; 0: the guest is asked for each
 
 	slots   chan struct{} // one token in it for each instance at work
 	mu      sync.Mutex
@@ -112,6 +113,9 @@ func admit(name string, read *meter.Module) error {
 	if reactor && initialize != "() -> ()" {
 		return &RefusedError{name, "export", "_initialize is " + initialize + ", it must be () -> ()"}
 	}
+	if settle, there := read.Exports["caio_settle"]; there && settle != "() -> ()" {
+		return &RefusedError{name, "export", "caio_settle is " + settle + ", it must be () -> ()"}
+	}
 	if _, command := read.Exports["_start"]; command && !reactor {
 		return &RefusedError{name, "export", "the module is a command (it has _start); build a reactor, in Go with -buildmode=c-shared"}
 	}
@@ -135,6 +139,7 @@ func (m *Module) introduce() error {
 	}
 	if m.practice = in.practise(); m.practice != nil {
 		in.close()
+		m.room = 0
 		if in, err = m.first(); err != nil {
 			return err
 		}

@@ -60,6 +60,9 @@ func (e *Encoder) Close(mark int) {
 }
 
 func (e *Encoder) head(tag uint16, size int) {
+	if e.buf == nil {
+		e.buf = make([]byte, 0, max(256, size+64)) // not to grow from field to field
+	}
 	e.buf = binary.LittleEndian.AppendUint16(e.buf, tag)
 	e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(size))
 }

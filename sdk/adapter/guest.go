@@ -2,7 +2,10 @@
 
 package adapter
 
-import "unsafe"
+import (
+	"runtime"
+	"unsafe"
+)
 
 // The guest's side of the boundary. in and out live here because the host reads and writes them between calls; both keep
 // their memory, up to a bound, so that a call allocates little.
@@ -27,6 +30,21 @@ func alloc(size int32) unsafe.Pointer {
 	}
 	in = in[:max(size, 1)]
 	return unsafe.Pointer(unsafe.SliceData(in))
+}
+
+// spare is how many bytes of memory a call finds free: what it needs beyond them the host's memory grows by, and an instance
+// that grew is not used again.
+const spare = 2 << 20
+
+// settle leaves behind what was set up, and room that no call has to ask for.
+//
+//go:wasmexport caio_settle
+func settle() {
+	room := make([]byte, spare)
+	runtime.KeepAlive(&room[0])
+	room = nil
+	runtime.GC()
+	runtime.GC() // what the first one found is swept and free
 }
 
 //go:wasmexport caio_describe

@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"iter"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -77,37 +78,43 @@ func (v Value) Empty() bool {
 
 // Get returns the field key of an object: the first, should it come twice.
 func (v Value) Get(key string) Value {
-	for name, field := range v.fields() {
-		// A name that needs no unescaping, which nearly none does, is compared where it stands.
-		escaped := bytes.IndexByte(name, '\\') >= 0
-		if escaped && name.Text() == key || !escaped && string(name[1:len(name)-1]) == key {
-			return field
+	if v.Kind() != Object {
+		return nil
+	}
+	// Without Fields, which makes a string of each name: this is where an adapter spends its time.
+	for at := space(v, 1); v[at] != '}'; {
+		end := skipString(v, at)
+		found := is(v[at+1:end-1], key)
+		at = space(v, space(v, end)+1)
+		end = skip(v, at)
+		if found {
+			return v[at:end:end]
+		}
+		if at = space(v, end); v[at] == ',' {
+			at = space(v, at+1)
 		}
 	}
 	return nil
 }
 
+// is tells whether name, as it stands in a text between its quotes, is key.
+func is(name []byte, key string) bool {
+	if i := bytes.IndexByte(name, '\\'); i >= 0 {
+		return unescape(name, i) == key
+	}
+	return string(name) == key
+}
+
 // Fields yields the fields of an object in their order, nothing for any other value.
 func (v Value) Fields() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
-		for name, field := range v.fields() {
-			if !yield(name.Text(), field) {
-				return
-			}
-		}
-	}
-}
-
-// fields yields what Fields does, with the names as they stand.
-func (v Value) fields() iter.Seq2[Value, Value] {
-	return func(yield func(Value, Value) bool) {
 		if v.Kind() != Object {
 			return
 		}
 		at := space(v, 1)
 		for v[at] != '}' {
 			end := skip(v, at)
-			name := Value(v[at:end:end])
+			name := Value(v[at:end]).Text()
 			at = space(v, space(v, end)+1)
 			end = skip(v, at)
 			if !yield(name, Value(v[at:end:end])) {
@@ -176,6 +183,11 @@ func (v Value) at(token string) Value {
 
 // cutToken returns the first token of a pointer, unescaped, and what follows it.
 func cutToken(pointer string) (token, rest string) {
+	if i := strings.IndexAny(pointer, "/~"); i < 0 {
+		return pointer, ""
+	} else if pointer[i] == '/' {
+		return pointer[:i], pointer[i:]
+	}
 	var out []byte
 	for i := 0; i < len(pointer); i++ {
 		switch c := pointer[i]; {

@@ -22,6 +22,9 @@ func (w *Writer) Bytes() []byte { return w.buf }
 
 // Begin opens an object ('{') or an array ('[').
 func (w *Writer) Begin(open byte) {
+	if w.buf == nil {
+		w.buf = make([]byte, 0, 256)
+	}
 	w.comma()
 	w.buf = append(w.buf, open)
 }
