@@ -62,6 +62,7 @@ type inspectedAdapter struct {
 	Name        string `json:"name"`
 	Version     string `json:"version"`
 	Description string `json:"description"`
+	Frames      bool   `json:"frames"` // it takes several frames in one event
 }
 
 type inspectedWeight struct {
