@@ -23,13 +23,15 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	if err != nil {
 		return adapter.Reply{}, normal.Nonsense("is " + err.Error())
 	}
-	if failed(body) {
+	var buf [16]json.Member
+	fields := body.Members(buf[:0])
+	if failed(fields) {
 		return adapter.Reply{}, normal.ErrorInside(body)
 	}
 	if s.kind == "chat" && (s.responses || body.Get("object").Text() == "response") {
 		return s.response(d, body)
 	}
-	s.head(d, body)
+	s.head(d, fields)
 	switch s.kind {
 	case "embedding":
 		return s.vectors(d, body)
@@ -51,18 +53,18 @@ func (s *state) answer(d *Dialect, before []byte, ev *adapter.Event) (adapter.Re
 	if choice.Kind() != json.Object {
 		return adapter.Reply{}, normal.Nonsense("has no choices")
 	}
-	s.take(choice.Get("message"))
+	s.take(choice.Get("message").Members(nil))
 	s.Say(choice.Get("text").Text()) // of code
 	return s.finished(choice.Get("finish_reason"))
 }
 
 // failed reports whether a body that came with a 200 is an error.
-func failed(body json.Value) bool {
+func failed(body json.Members) bool {
 	return !body.Get("error").Empty() || body.Get("object").Text() == "error"
 }
 
 // head reads what stands beside the choices, in a whole answer and in a piece of a stream.
-func (s *state) head(d *Dialect, body json.Value) {
+func (s *state) head(d *Dialect, body json.Members) {
 	if model := body.Get("model").Text(); model != "" {
 		s.Model = model
 	}
@@ -94,7 +96,7 @@ func (s *state) result() adapter.Action {
 }
 
 // take reads a message, or a piece of one.
-func (s *state) take(m json.Value) {
+func (s *state) take(m json.Members) {
 	for _, name := range [...]string{"reasoning_content", "reasoning"} { // servers that have both say the same in both
 		if thought := m.Get(name).Text(); thought != "" {
 			s.Think(thought)
@@ -156,7 +158,7 @@ func finish(word string) string {
 }
 
 // count reads usage; null and absent leave it unknown. Servers have several places for some counts.
-func (s *state) count(d *Dialect, body json.Value) {
+func (s *state) count(d *Dialect, body json.Members) {
 	v := body.Get("usage")
 	if v.Kind() != json.Object {
 		v = body.Pointer("/x_groq/usage")

@@ -10,7 +10,7 @@ import (
 // counts in a list.
 func (s *state) completed(body json.Value) (adapter.Reply, error) {
 	m := body.Get("completion_message")
-	s.take(m)
+	s.take(m.Members(nil))
 	s.Say(m.Pointer("/content/text").Text())
 	s.measure(body.Get("metrics"))
 	return s.finished(m.Get("stop_reason"))

@@ -68,6 +68,9 @@ func (a Adapter) Step(before []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if ev.Kind == adapter.KindStart {
 		return a.start(ev)
 	}
+	if ev.Kind == adapter.KindFrame {
+		return a.StepFrames(before, []adapter.Frame{{Name: ev.Name, Data: ev.Data}})
+	}
 	s, err := recall(before)
 	if err != nil {
 		return adapter.Reply{}, errors.New("state: " + err.Error())
@@ -78,10 +81,9 @@ func (a Adapter) Step(before []byte, ev *adapter.Event) (adapter.Reply, error) {
 			return adapter.Reply{}, normal.Refusal(ev.Status, ev.Body)
 		}
 		return s.answer(a.d, before, ev)
-	case adapter.KindFrame:
-		return s.frame(a.d, ev)
 	case adapter.KindEnd:
-		return s.end()
+		last, err := s.end()
+		return adapter.Reply{Actions: last}, err
 	}
 	return adapter.Reply{}, errors.New("an answer was expected, no timer")
 }

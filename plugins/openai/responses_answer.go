@@ -14,12 +14,13 @@ func (s *state) response(d *Dialect, body json.Value) (adapter.Reply, error) {
 		return adapter.Reply{}, normal.Nonsense("has no output")
 	}
 	s.output(body.Get("output"))
-	return s.over(d, body)
+	last, err := s.over(d, body)
+	return adapter.Reply{Actions: last}, err
 }
 
 // over ends with the result, as the answer's status says.
-func (s *state) over(d *Dialect, body json.Value) (adapter.Reply, error) {
-	s.head(d, body)
+func (s *state) over(d *Dialect, body json.Value) (last []adapter.Action, err error) {
+	s.head(d, body.Members(nil))
 	switch status := body.Get("status").Text(); status {
 	case "", "completed":
 		s.Finish = "stop"
@@ -29,14 +30,14 @@ func (s *state) over(d *Dialect, body json.Value) (adapter.Reply, error) {
 	case "incomplete":
 		s.Finish = finish(body.Pointer("/incomplete_details/reason").Text())
 		if s.Finish == "" {
-			return adapter.Reply{}, normal.BrokeOff("it is incomplete, and does not say why")
+			return nil, normal.BrokeOff("it is incomplete, and does not say why")
 		}
 	case "failed":
-		return adapter.Reply{}, normal.ErrorInside(body)
+		return nil, normal.ErrorInside(body)
 	default:
-		return adapter.Reply{}, normal.Nonsense("has the status " + normal.Clip(status) + ", and is not to be waited for")
+		return nil, normal.Nonsense("has the status " + normal.Clip(status) + ", and is not to be waited for")
 	}
-	return adapter.Do(append(s.rest(), s.result())...), nil
+	return append(s.rest(), s.result()), nil
 }
 
 // output reads the items of an answer. What the provider's own tools did is no part of the message.
@@ -123,7 +124,7 @@ func (s *state) picture(item json.Value) {
 }
 
 // responseEvent reads an event of a stream of /responses.
-func (s *state) responseEvent(d *Dialect, v json.Value) (adapter.Reply, error) {
+func (s *state) responseEvent(d *Dialect, v json.Value) (last []adapter.Action, err error) {
 	item := v.Get("item")
 	place, _ := v.Get("output_index").Int()
 	switch v.Get("type").Text() {
@@ -153,11 +154,11 @@ func (s *state) responseEvent(d *Dialect, v json.Value) (adapter.Reply, error) {
 		if response := v.Get("response"); !response.Get("error").Exists() {
 			return s.over(d, response)
 		}
-		return adapter.Reply{}, normal.ErrorInside(v.Get("response"))
+		return nil, normal.ErrorInside(v.Get("response"))
 	case "response.failed":
-		return adapter.Reply{}, normal.ErrorInside(v.Get("response"))
+		return nil, normal.ErrorInside(v.Get("response"))
 	}
-	return s.Next(s.bytes())
+	return nil, nil
 }
 
 // remainder says what of a part's text did not come in pieces.

@@ -62,7 +62,7 @@ func (s *state) spoken(ev *adapter.Event) (adapter.Reply, error) {
 	switch {
 	case media == "application/json":
 		body, err := json.Parse(ev.Body)
-		if err == nil && failed(body) {
+		if err == nil && failed(body.Members(nil)) {
 			return adapter.Reply{}, normal.ErrorInside(body)
 		}
 		return adapter.Reply{}, normal.Nonsense("is JSON, no audio")

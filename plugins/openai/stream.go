@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/internal/normal"
@@ -8,26 +10,43 @@ import (
 	"github.com/smarthausgroup/caio/sdk/adapter/json"
 )
 
-// frame takes one piece of a stream.
-func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
-	switch strings.TrimSpace(string(ev.Data)) {
+// StepFrames takes pieces of a stream that came together.
+func (a Adapter) StepFrames(before []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	s, err := recall(before)
+	if err != nil {
+		return adapter.Reply{}, errors.New("state: " + err.Error())
+	}
+	for i := range frames {
+		last, err := s.frame(a.d, &frames[i])
+		if err != nil || last != nil {
+			return adapter.Reply{Actions: append(s.Emits(), last...)}, err
+		}
+	}
+	return s.Next(s.bytes())
+}
+
+// frame takes one piece of a stream, and returns what is left to be done when it is the last.
+func (s *state) frame(d *Dialect, f *adapter.Frame) (last []adapter.Action, err error) {
+	switch data := bytes.TrimSpace(f.Data); string(data) {
 	case "": // a sign of life
-		return adapter.Reply{State: s.bytes()}, nil
+		return nil, nil
 	case "[DONE]":
 		s.done = false // it has come
 		return s.end()
 	}
-	chunk, err := json.Parse(ev.Data)
+	whole, err := json.Parse(f.Data)
 	if err != nil {
-		return adapter.Reply{}, normal.Nonsense("has a frame that is " + err.Error())
+		return nil, normal.Nonsense("has a frame that is " + err.Error())
 	}
+	var buf [16]json.Member
+	chunk := whole.Members(buf[:0])
 	kind := chunk.Get("type").Text()
-	if failed(chunk) || ev.Name == "error" || kind == "error" {
-		return adapter.Reply{}, normal.ErrorInside(chunk)
+	if failed(chunk) || f.Name == "error" || kind == "error" {
+		return nil, normal.ErrorInside(whole)
 	}
 	if s.responses || strings.HasPrefix(kind, "response.") { // a base_url may lead there, too
 		s.responses = true
-		return s.responseEvent(d, chunk)
+		return s.responseEvent(d, whole)
 	}
 	s.head(d, chunk)
 	if event := chunk.Get("event"); event.Kind() == json.Object {
@@ -38,13 +57,14 @@ func (s *state) frame(d *Dialect, ev *adapter.Event) (adapter.Reply, error) {
 			continue // one was asked for
 		}
 		s.begun = true
-		s.take(choice.Get("delta"))
+		var buf [16]json.Member
+		s.take(choice.Get("delta").Members(buf[:0]))
 		s.Say(choice.Get("text").Text()) // of code
 		if reason := choice.Get("finish_reason").Text(); reason != "" {
 			s.Finish = finish(reason)
 		}
 	}
-	return s.Next(s.bytes())
+	return nil, nil
 }
 
 // place tells which call a piece belongs to. Servers that leave the index out, or number each call 0, send whole calls, each
@@ -75,20 +95,20 @@ func (s *state) place(call json.Value) uint32 {
 }
 
 // end judges whether a stream that is over was whole. A proxy whose upstream died may well end its body cleanly.
-func (s *state) end() (adapter.Reply, error) {
+func (s *state) end() (last []adapter.Action, err error) {
 	switch {
 	case s.responses:
-		return adapter.Reply{}, normal.BrokeOff("the response was not completed")
+		return nil, normal.BrokeOff("the response was not completed")
 	case !s.begun:
-		return adapter.Reply{}, normal.Nonsense("is a stream without a single choice")
+		return nil, normal.Nonsense("is a stream without a single choice")
 	case s.Finish == "":
-		return adapter.Reply{}, normal.BrokeOff("it gave no finish_reason")
+		return nil, normal.BrokeOff("it gave no finish_reason")
 	case s.Finish == "error":
-		return adapter.Reply{}, normal.BrokeOff("its finish_reason is error")
+		return nil, normal.BrokeOff("its finish_reason is error")
 	case s.done:
-		return adapter.Reply{}, normal.BrokeOff("it did not end in [DONE]")
+		return nil, normal.BrokeOff("it did not end in [DONE]")
 	}
-	return adapter.Do(append(s.rest(), s.result())...), nil
+	return append(s.rest(), s.result()), nil
 }
 
 // rest is what of a stream was not handed on; of a whole answer nothing is.

@@ -48,6 +48,20 @@ type Adapter interface {
 	Step(state []byte, ev *Event) (Reply, error)
 }
 
+// A Batcher is an Adapter that also takes several frames at once, which saves it reading and writing its state for each.
+type Batcher interface {
+	Adapter
+	// StepFrames answers frames that came together, in their order, as Step would one after the other. What the reply emits is
+	// handed on even with an error.
+	StepFrames(state []byte, frames []Frame) (Reply, error)
+}
+
+// A Frame is one frame of a streamed body, as in an Event.
+type Frame struct {
+	Name string
+	Data []byte
+}
+
 // Info names an adapter.
 type Info struct {
 	Name        string // what contracts write as adapter.plugin, [a-z0-9_-]{1,64}, unique in its module
@@ -74,7 +88,7 @@ type Event struct {
 	Name string
 	Data []byte
 
-	more []frame // that came with this one; Run hands them to the adapter one after the other
+	more []Frame // that came with this one
 }
 
 // EventKind tells what happened.

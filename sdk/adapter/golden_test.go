@@ -78,7 +78,7 @@ func (g goldenEvent) event() Event {
 	ev := Event{Kind: g.Kind, Intent: data(g.Intent), Contract: data(g.Contract), Stream: g.Stream, Status: g.Status,
 		Headers: g.Headers, Body: data(g.Body), Name: g.Name, Data: data(g.Data)}
 	for _, f := range g.More {
-		ev.more = append(ev.more, frame{f.Name, data(f.Data)})
+		ev.more = append(ev.more, Frame{f.Name, data(f.Data)})
 	}
 	return ev
 }
@@ -143,8 +143,8 @@ func encodeCall(e *Encoder, c call) {
 	e.Data(9, c.event.Data)
 	for _, f := range c.event.more {
 		mark := e.Open(10 | Critical)
-		e.Text(8, f.name)
-		e.Data(9, f.data)
+		e.Text(8, f.Name)
+		e.Data(9, f.Data)
 		e.Close(mark)
 	}
 	e.Close(mark)

@@ -63,7 +63,7 @@ func decodeEvent(doc []byte) (ev Event, err error) {
 		case 9:
 			ev.Data = d.Value
 		case 10 | Critical:
-			var f frame
+			var f Frame
 			f, d.Err = decodeFrame(d.Value)
 			ev.more = append(ev.more, f)
 			continue // a list
@@ -76,21 +76,15 @@ func decodeEvent(doc []byte) (ev Event, err error) {
 	return ev, within("event", d.Err)
 }
 
-// frame is one frame of a streamed body.
-type frame struct {
-	name string
-	data []byte
-}
-
-func decodeFrame(doc []byte) (f frame, err error) {
+func decodeFrame(doc []byte) (f Frame, err error) {
 	d := Decoder{Rest: doc}
 	var seen fields
 	for d.Next() {
 		switch d.Tag {
 		case 8:
-			f.name = d.Text()
+			f.Name = d.Text()
 		case 9:
-			f.data = d.Value
+			f.Data = d.Value
 		default:
 			d.Skip()
 			continue

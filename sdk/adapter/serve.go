@@ -46,29 +46,45 @@ func validName(name string) bool {
 // Run answers one event as the host would see it: errors and panics have become a fail action. Tests of adapters call it
 // natively. Safe for concurrent use if the adapter is pure, as it must be.
 func Run(a Adapter, state []byte, ev *Event) Reply {
-	reply := run(a, state, ev)
+	if b, ok := a.(Batcher); ok && len(ev.more) > 0 {
+		return run(func() (Reply, error) {
+			return b.StepFrames(state, append([]Frame{{ev.Name, ev.Data}}, ev.more...))
+		})
+	}
+	reply := runStep(a, state, ev)
 	for _, f := range ev.more {
 		if n := len(reply.Actions); n > 0 && reply.Actions[n-1].Kind != ActionEmit {
 			break // it is over
 		}
-		next := run(a, reply.State, &Event{Kind: ev.Kind, Name: f.name, Data: f.data})
+		next := runStep(a, reply.State, &Event{Kind: ev.Kind, Name: f.Name, Data: f.Data})
 		reply.State, reply.Actions = next.State, append(reply.Actions, next.Actions...)
 	}
 	return reply
 }
 
-func run(a Adapter, state []byte, ev *Event) (reply Reply) {
+func runStep(a Adapter, state []byte, ev *Event) Reply {
+	if ev.Kind < KindStart || ev.Kind > KindTimer {
+		return fail(unknownEvent(ev.Kind))
+	}
+	return run(func() (Reply, error) {
+		reply, err := a.Step(state, ev)
+		if err != nil {
+			reply = Reply{}
+		}
+		return reply, err
+	})
+}
+
+// run makes a fail action of an error or a panic, behind what was emitted.
+func run(step func() (Reply, error)) (reply Reply) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			reply = fail(errors.New("the adapter panicked: " + panicText(cause)))
 		}
 	}()
-	if ev.Kind < KindStart || ev.Kind > KindTimer {
-		return fail(unknownEvent(ev.Kind))
-	}
-	reply, err := a.Step(state, ev)
+	reply, err := step()
 	if err != nil {
-		return fail(err)
+		return Reply{Actions: append(reply.Actions, fail(err).Actions...)}
 	}
 	return reply
 }

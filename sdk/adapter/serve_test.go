@@ -144,7 +144,7 @@ func TestSeveralFrames(t *testing.T) {
 	run := func(list ...string) string {
 		ev := &Event{Kind: KindFrame, Data: []byte(list[0])}
 		for _, data := range list[1:] {
-			ev.more = append(ev.more, frame{"named", []byte(data)})
+			ev.more = append(ev.more, Frame{"named", []byte(data)})
 		}
 		reply := Run(s, nil, ev)
 		said := ""

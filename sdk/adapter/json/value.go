@@ -99,10 +99,14 @@ func (v Value) Get(key string) Value {
 
 // is tells whether name, as it stands in a text between its quotes, is key.
 func is(name []byte, key string) bool {
-	if i := bytes.IndexByte(name, '\\'); i >= 0 {
-		return unescape(name, i) == key
+	if string(name) == key {
+		return true
 	}
-	return string(name) == key
+	if len(name) <= len(key) { // what is escaped is longer
+		return false
+	}
+	i := bytes.IndexByte(name, '\\')
+	return i >= 0 && unescape(name, i) == key
 }
 
 // Fields yields the fields of an object in their order, nothing for any other value.
