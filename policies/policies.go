@@ -1,7 +1,7 @@
 // Package policies is the default policies: ordinary Rego, embedded, with tests beside the rules. An installation
 // replaces them as a whole with a directory of its own, or lays a directory over them with Overlay.
 //
-//	routing/    which services a request may go to: service levels, privacy, cost, compliance, performance, safety
+//	routing/    which services a request may go to: service levels, privacy, cost, compliance, performance, safety, domain, inference
 //	security/   SEC-0001 to SEC-0004: authentication, authorization, privacy, access control
 //	guarantee/  what is checked once a service has answered: latency, accuracy, cost, form
 //	trace/      what traces keep of payloads: nothing

@@ -29,22 +29,40 @@ func (s *Snapshot) Decide(ctx context.Context, past Past, req *caiov1.Request, s
 	if err := unrecorded(req); err != nil {
 		return nil, err
 	}
-	q, err := s.ask(complete(req, time.Time{}), nil, false)
+	q, err := s.ask(complete(req, time.Time{}), nil, false, everyService)
 	if err != nil {
 		return nil, err
 	}
 	return decide(ctx, s, past, q, seed, listAll, everyService)
 }
 
-// A visibility tells which services of a registry a principal may know of. It is everyService or onlyVisible.
-type visibility func(*contract.Registry, *caiov1.Principal) bitset.Set
+// A visibility tells which services of a registry a principal may know of.
+type visibility int
 
-// everyService lets a decision consider all there are; onlyVisible those that the caller may know of: what a tenant
-// has is no other tenant's to read in a refusal or a trace, even though the rules would refuse it as well.
-func everyService(r *contract.Registry, _ *caiov1.Principal) bitset.Set { return r.Visible("", true) }
+const (
+	// everyService: all there are.
+	everyService visibility = iota
+	// onlyVisible: those that the caller may know of. What a tenant has is no other tenant's to read in a refusal or a trace,
+	// even though the rules would refuse it as well.
+	onlyVisible
+)
 
-func onlyVisible(r *contract.Registry, p *caiov1.Principal) bitset.Set {
-	return r.Visible(p.GetTenant(), identity.CanReadAllTraces(p))
+// A viewer is what visibility depends on: whoever is of one tenant sees the same.
+type viewer struct {
+	tenant string
+	all    bool
+}
+
+func (v visibility) viewer(p *caiov1.Principal) viewer {
+	if v == everyService || identity.CanReadAllTraces(p) {
+		return viewer{all: true}
+	}
+	return viewer{tenant: p.GetTenant()}
+}
+
+func (v visibility) of(r *contract.Registry, p *caiov1.Principal) bitset.Set {
+	w := v.viewer(p)
+	return r.Visible(w.tenant, w.all)
 }
 
 // A choice is one decision on its way.
@@ -124,7 +142,7 @@ func decide(ctx context.Context, s *Snapshot, past Past, req *question, seed uin
 		m.forget()
 		s.shared.memory.Put(m)
 	}()
-	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, listAll: listAll, visible: visible(s.Registry, req.Principal)}
+	c := &choice{Snapshot: s, memory: m, past: past, req: req, seed: seed, listAll: listAll, visible: visible.of(s.Registry, req.Principal)}
 	err := finite(req.Request)
 	if err != nil {
 		return nil, unreadable(err)

@@ -47,10 +47,11 @@ type explainer struct {
 }
 
 func (x *explainer) explain(ctx context.Context, visible visibility) (*caiov1.PolicyServiceExplainResponse, error) {
+	x.req = x.informed(x.req, visible)
 	if err := finite(x.req); err != nil {
 		return nil, fail("INVALID_REQUEST", "explain", "read the request", err)
 	}
-	match, err := x.Registry.Match(x.req, visible(x.Registry, x.req.Principal), true)
+	match, err := x.Registry.Match(x.req, visible.of(x.Registry, x.req.Principal), true)
 	if err != nil {
 		return nil, fail("INVALID_REQUEST", "explain", "match contracts", err)
 	}

@@ -147,7 +147,7 @@ func (e *Engine) walkOf(s *Snapshot, req *caiov1.Request, start time.Time) (*wal
 
 // ask makes req, which is complete, what w is about.
 func (w *walk) ask(req *caiov1.Request) (err error) {
-	if w.asked, err = w.snapshot.ask(req, w.salt[:], w.keep.Intent); err != nil {
+	if w.asked, err = w.snapshot.ask(req, w.salt[:], w.keep.Intent, onlyVisible); err != nil {
 		return err
 	}
 	w.trace.ProtoReflect().SetUnknown(w.asked.framed)

@@ -36,7 +36,7 @@ func MeasurePolicies(ctx context.Context, s *Snapshot, reqs []*caiov1.Request, d
 	cost := &PolicyCost{}
 	for _, r := range reqs {
 		req := complete(r, time.Time{})
-		match, err := s.Registry.Match(req, everyService(s.Registry, nil), false)
+		match, err := s.Registry.Match(req, everyService.of(s.Registry, nil), false)
 		if err != nil {
 			return nil, fail("INVALID_REQUEST", "measure", "match contracts", err)
 		}

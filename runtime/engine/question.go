@@ -26,8 +26,10 @@ type question struct {
 const requestOfTrace = 5
 
 // ask returns the question of a request that is complete. salt stands before the intent in what the payload's digest is
-// of: the trace's, or none where there is no trace. keep: the trace keeps the intent.
-func (s *Snapshot) ask(req *caiov1.Request, salt []byte, keep bool) (*question, error) {
+// of: the trace's, or none where there is no trace. keep: the trace keeps the intent. visible tells what the request may be
+// told of the registry.
+func (s *Snapshot) ask(req *caiov1.Request, salt []byte, keep bool, visible visibility) (*question, error) {
+	req = s.informed(req, visible)
 	m := s.shared.memory.Get().(*memory)
 	defer func() {
 		m.forget()
@@ -113,11 +115,15 @@ func maxTokens(intent *caiov1.Intent) *int32 {
 
 // unrecorded fails on a request that says of itself what only a server records.
 func unrecorded(req *caiov1.Request) error {
-	if req.GetPayload() == nil {
-		return nil
+	switch {
+	case req.GetPayload() != nil:
+		return fail("INVALID_REQUEST", "request", "request.payload is set by the server, in what it records", nil).
+			hint("leave it out; what is to be done stands in request.intent")
+	case len(req.GetRegistered()) > 0:
+		return fail("INVALID_REQUEST", "request", "request.registered is set by the server, which knows what is registered", nil).
+			hint("leave it out")
 	}
-	return fail("INVALID_REQUEST", "request", "request.payload is set by the server, in what it records", nil).
-		hint("leave it out; what is to be done stands in request.intent")
+	return nil
 }
 
 func unreadable(err error) *Error { return fail("INVALID_REQUEST", "decide", "read the request", err) }

@@ -47,7 +47,7 @@ func stored(t *testing.T, h *house) *caiov1.StoredTrace {
 }
 
 func chat(limit *int32) *caiov1.Intent {
-	return &caiov1.Intent{Type: "chat", Domain: "M365", Body: &caiov1.Intent_Chat{Chat: &caiov1.Chat{
+	return &caiov1.Intent{Type: "chat", Domain: "finance", Body: &caiov1.Intent_Chat{Chat: &caiov1.Chat{
 		Messages: []*caiov1.ChatMessage{{Role: "user", Content: "secret words"}}, MaxTokens: limit}}}
 }
 

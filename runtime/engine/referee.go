@@ -84,7 +84,7 @@ func (r *referee) stop() {
 
 // check judges c by both engines. Where they differ, OPA is right: from then on it alone judges by that set.
 func (e *Engine) check(ctx context.Context, c refereed) {
-	match, err := c.snapshot.Registry.Match(c.req, onlyVisible(c.snapshot.Registry, c.req.Principal), false)
+	match, err := c.snapshot.Registry.Match(c.req, onlyVisible.of(c.snapshot.Registry, c.req.Principal), false)
 	if err != nil {
 		return // nothing was decided, either
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -72,7 +73,7 @@ func bodyName(intent *caiov1.Intent) string {
 func shareRequest(out, req *caiov1.Request) {
 	out.Capabilities, out.Match, out.Guarantees, out.Constraints = req.GetCapabilities(), req.GetMatch(), req.GetGuarantees(), req.GetConstraints()
 	out.Data, out.Intent, out.Principal, out.Context = req.GetData(), req.GetIntent(), req.GetPrincipal(), req.GetContext()
-	out.Budget, out.Field = req.GetBudget(), req.GetField()
+	out.Budget, out.Field, out.Registered = req.GetBudget(), req.GetField(), req.GetRegistered()
 	if req != nil {
 		out.MaxLatencyMs = req.MaxLatencyMs
 	}
@@ -88,6 +89,7 @@ func writeRequest(w *wire.Writer, req *caiov1.Request, payload *caiov1.Payload) 
 			err = w.Proto(field, m)
 		}
 	}
+	err = writeRegistered(w, req.Registered)
 	if payload != nil {
 		writePayload(w, payload)
 	}
@@ -130,6 +132,23 @@ func writeRequest(w *wire.Writer, req *caiov1.Request, payload *caiov1.Payload) 
 		}
 	}
 	return err
+}
+
+// writeRegistered writes field 13, which most requests lack.
+func writeRegistered(w *wire.Writer, registered map[string]*caiov1.Registered) error {
+	categories := slices.Sorted(maps.Keys(registered))
+	for _, category := range slices.Backward(categories) {
+		mark := w.Len()
+		if err := w.Proto(2, registered[category]); err != nil {
+			return err
+		}
+		if !utf8.ValidString(category) {
+			return errors.New("text is not UTF-8")
+		}
+		w.PresentString(1, category)
+		w.Message(13, mark)
+	}
+	return nil
 }
 
 func writePayload(w *wire.Writer, p *caiov1.Payload) {

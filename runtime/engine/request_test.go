@@ -20,7 +20,7 @@ func TestARequestIsRecordedInTheBytesThatProtobufWrites(t *testing.T) {
 		"max_latency_ms": 0, "data": {"classification": "public"}, "intent": {"type": "chat", "domain": "M365"},
 		"payload": {"digest": "abc", "size": 300, "body": "chat", "max_tokens": 0},
 		"principal": {"roles": ["user"]}, "context": {"attributes": {"z": 1, "a": 2}, "time": "2026-11-25T00:00:00Z"},
-		"field": {"cutoff": 0.1}}`), full); err != nil {
+		"registered": {"b": {"capabilities": ["x", "y"]}, "a": {}, "": {"capabilities": [""]}}, "field": {"cutoff": 0.1}}`), full); err != nil {
 		t.Fatal(err)
 	}
 	many := proto.CloneOf(full)
@@ -51,6 +51,7 @@ func TestARequestIsRecordedInTheBytesThatProtobufWrites(t *testing.T) {
 	}
 	for _, broken := range []*caiov1.Request{
 		{Match: "\xff"}, {Capabilities: []string{"\xff"}}, {Guarantees: map[string]*caiov1.Demand{"\xff": {}}},
+		{Registered: map[string]*caiov1.Registered{"\xff": {}}}, {Registered: map[string]*caiov1.Registered{"a": {Capabilities: []string{"\xff"}}}},
 		{Guarantees: map[string]*caiov1.Demand{"a": {Property: "\xff"}}}, {Data: &caiov1.Data{Residency: "\xff"}},
 	} {
 		if err := writeRequest(&w, broken, nil); err == nil {

@@ -250,7 +250,9 @@ func (e *Engine) again(ctx context.Context, s *Snapshot, req *question, before *
 		}
 		return now(service)
 	}
-	d, err := decide(ctx, s, past, req, before.GetSeed(), false, onlyVisible)
+	informed := *req // s may ask about more than was asked when before was decided
+	informed.Request = s.informed(req.Request, onlyVisible)
+	d, err := decide(ctx, s, past, &informed, before.GetSeed(), false, onlyVisible)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type Snapshot struct {
 
 	index    *policy.Index // Policies prepared over Registry's slots
 	profiles []*profile    // by slot of Registry; nil: free
+	told     *told         // of this registry and these policies alone
 	shared   *shared
 }
 
@@ -36,7 +37,7 @@ type shared struct {
 func NewSnapshot(registry *contract.Registry, policies *policy.Set, engine policy.Engine, adapters *adapter.Catalog) (*Snapshot, error) {
 	s := &Snapshot{
 		Registry: registry, Policies: policies, Adapters: adapters, profiles: make([]*profile, registry.Slots()),
-		shared: &shared{},
+		told: &told{}, shared: &shared{},
 	}
 	for _, form := range []proof.Form{proof.ByContract, proof.ByField} {
 		constant, err := deterministic.Marshal(&caiov1.Decision{Objective: form.String(), Coefficients: proof.Coefficients()})
@@ -82,7 +83,7 @@ func (s *Snapshot) with(service *contract.Service) (*Snapshot, error) {
 	next.profiles = make([]*profile, next.Registry.Slots())
 	copy(next.profiles, s.profiles)
 	next.profiles[slot] = p
-	next.index = s.index.With(slot, p.facts)
+	next.index, next.told = s.index.With(slot, p.facts), &told{}
 	return &next, nil
 }
 
@@ -96,7 +97,7 @@ func (s *Snapshot) without(id string) *Snapshot {
 	next.Registry = s.Registry.Without(id)
 	next.profiles = slices.Clone(s.profiles)
 	next.profiles[slot] = nil
-	next.index = s.index.With(slot, nil)
+	next.index, next.told = s.index.With(slot, nil), &told{}
 	return &next
 }
 
@@ -112,7 +113,7 @@ func (s *Snapshot) under(policies *policy.Set, engine policy.Engine) (*Snapshot,
 		return nil, err
 	}
 	next := *s
-	next.Policies, next.index = policies, index
+	next.Policies, next.index, next.told = policies, index, &told{}
 	return &next, nil
 }
 
@@ -120,7 +121,7 @@ func (s *Snapshot) under(policies *policy.Set, engine policy.Engine) (*Snapshot,
 // it takes to prepare the services that differ.
 func (s *Snapshot) following(now *Snapshot) *Snapshot {
 	next := *now
-	next.Policies, next.index = s.Policies, s.index
+	next.Policies, next.index, next.told = s.Policies, s.index, &told{}
 	for slot := range max(len(s.profiles), len(now.profiles)) {
 		if facts := now.factsAt(slot); facts != s.factsAt(slot) {
 			next.index = next.index.With(slot, facts)

@@ -21,7 +21,7 @@ func DecideWorkflow(ctx context.Context, s *Snapshot, past Past, w *caiov1.Workf
 	}
 	asked := make([]*question, len(g.nodes))
 	for i, n := range g.nodes {
-		if asked[i], err = s.ask(n.request, nil, false); err != nil {
+		if asked[i], err = s.ask(n.request, nil, false, everyService); err != nil {
 			return nil, inStep(n.Id, asError(err))
 		}
 	}

@@ -78,6 +78,8 @@ func (g *graph) name() (faults []string) {
 			faults = append(faults, fmt.Sprintf("step %q has no request", s.Id))
 		case s.Request.Principal != nil:
 			faults = append(faults, fmt.Sprintf("step %q names a principal; it is the workflow's and must be left out", s.Id))
+		case len(s.Request.Registered) > 0:
+			faults = append(faults, fmt.Sprintf("step %q says what is registered, which the server knows", s.Id))
 		case s.Request.Payload != nil:
 			faults = append(faults, fmt.Sprintf("step %q names a payload; it is set by the server, in what it records", s.Id))
 		}

@@ -98,6 +98,8 @@ func (p *policies) Explain(ctx context.Context, req *connect.Request[caiov1.Poli
 	} else if question.Request.GetPayload() != nil {
 		return nil, newError(codeInvalidRequest, stageRequest, "request.payload is set by the server, in what it records",
 			"leave it out; what is to be done stands in request.intent")
+	} else if len(question.Request.GetRegistered()) > 0 {
+		return nil, newError(codeInvalidRequest, stageRequest, "request.registered is set by the server, which knows what is registered", "leave it out")
 	} else if question.Request.GetPrincipal() == nil {
 		question.Request.Principal = caller
 	} else if tenant := question.Request.GetPrincipal().GetTenant(); tenant != "" && !owns(caller, tenant) {

@@ -57,7 +57,10 @@ type Request struct {
 	// What the caller intends, how it is minded and what it remembers, as fields. Set by the caller; absent: nothing.
 	Field *FieldState `protobuf:"bytes,11,opt,name=field,proto3" json:"field,omitempty"`
 	// What the intent was, where it is not kept. Set by the server, in what is recorded.
-	Payload       *Payload `protobuf:"bytes,12,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload *Payload `protobuf:"bytes,12,opt,name=payload,proto3" json:"payload,omitempty"`
+	// What services of a category offer, by the category that their contracts' metadata names, such as "inference_engine". Here are
+	// those categories that policies ask about and that some service is of, one that the caller may know of. Set by the server.
+	Registered    map[string]*Registered `protobuf:"bytes,13,rep,name=registered,proto3" json:"registered,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,6 +179,59 @@ func (x *Request) GetPayload() *Payload {
 	return nil
 }
 
+func (x *Request) GetRegistered() map[string]*Registered {
+	if x != nil {
+		return x.Registered
+	}
+	return nil
+}
+
+// Registered is what all services of a category offer together.
+type Registered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Capability types that at least one of them offers, sorted.
+	Capabilities  []string `protobuf:"bytes,1,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registered) Reset() {
+	*x = Registered{}
+	mi := &file_caio_v1_request_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registered) ProtoMessage() {}
+
+func (x *Registered) ProtoReflect() protoreflect.Message {
+	mi := &file_caio_v1_request_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registered.ProtoReflect.Descriptor instead.
+func (*Registered) Descriptor() ([]byte, []int) {
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Registered) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
 // Payload is what is recorded of a request's intent instead of its body.
 type Payload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -193,7 +249,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_caio_v1_request_proto_msgTypes[1]
+	mi := &file_caio_v1_request_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -205,7 +261,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[1]
+	mi := &file_caio_v1_request_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -218,7 +274,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{1}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Payload) GetDigest() string {
@@ -273,7 +329,7 @@ type Demand struct {
 
 func (x *Demand) Reset() {
 	*x = Demand{}
-	mi := &file_caio_v1_request_proto_msgTypes[2]
+	mi := &file_caio_v1_request_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -285,7 +341,7 @@ func (x *Demand) String() string {
 func (*Demand) ProtoMessage() {}
 
 func (x *Demand) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[2]
+	mi := &file_caio_v1_request_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -298,7 +354,7 @@ func (x *Demand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demand.ProtoReflect.Descriptor instead.
 func (*Demand) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{2}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Demand) GetProperty() string {
@@ -372,7 +428,7 @@ type Demands struct {
 
 func (x *Demands) Reset() {
 	*x = Demands{}
-	mi := &file_caio_v1_request_proto_msgTypes[3]
+	mi := &file_caio_v1_request_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -384,7 +440,7 @@ func (x *Demands) String() string {
 func (*Demands) ProtoMessage() {}
 
 func (x *Demands) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[3]
+	mi := &file_caio_v1_request_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -397,7 +453,7 @@ func (x *Demands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demands.ProtoReflect.Descriptor instead.
 func (*Demands) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{3}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Demands) GetRequiresGpu() bool {
@@ -455,7 +511,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_caio_v1_request_proto_msgTypes[4]
+	mi := &file_caio_v1_request_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +523,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[4]
+	mi := &file_caio_v1_request_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +536,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{4}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Budget) GetMaxCost() float64 {
@@ -514,7 +570,7 @@ type Data struct {
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_caio_v1_request_proto_msgTypes[5]
+	mi := &file_caio_v1_request_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +582,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[5]
+	mi := &file_caio_v1_request_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +595,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{5}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Data) GetContainsPii() bool {
@@ -591,7 +647,7 @@ type Principal struct {
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_caio_v1_request_proto_msgTypes[6]
+	mi := &file_caio_v1_request_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +659,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[6]
+	mi := &file_caio_v1_request_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +672,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{6}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Principal) GetSubject() string {
@@ -678,7 +734,7 @@ type Context struct {
 
 func (x *Context) Reset() {
 	*x = Context{}
-	mi := &file_caio_v1_request_proto_msgTypes[7]
+	mi := &file_caio_v1_request_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +746,7 @@ func (x *Context) String() string {
 func (*Context) ProtoMessage() {}
 
 func (x *Context) ProtoReflect() protoreflect.Message {
-	mi := &file_caio_v1_request_proto_msgTypes[7]
+	mi := &file_caio_v1_request_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +759,7 @@ func (x *Context) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Context.ProtoReflect.Descriptor instead.
 func (*Context) Descriptor() ([]byte, []int) {
-	return file_caio_v1_request_proto_rawDescGZIP(), []int{7}
+	return file_caio_v1_request_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Context) GetPriority() string {
@@ -738,7 +794,7 @@ var File_caio_v1_request_proto protoreflect.FileDescriptor
 
 const file_caio_v1_request_proto_rawDesc = "" +
 	"\n" +
-	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13caio/v1/field.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x05\n" +
+	"\x15caio/v1/request.proto\x12\acaio.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13caio/v1/field.proto\x1a\x14caio/v1/intent.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x06\n" +
 	"\aRequest\x127\n" +
 	"\fcapabilities\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\fcapabilities\x12'\n" +
 	"\x05match\x18\x02 \x01(\tB\x11\xbaH\x0er\fR\x00R\x03allR\x03anyR\x05match\x12S\n" +
@@ -754,11 +810,20 @@ const file_caio_v1_request_proto_rawDesc = "" +
 	"\acontext\x18\n" +
 	" \x01(\v2\x10.caio.v1.ContextR\acontext\x12)\n" +
 	"\x05field\x18\v \x01(\v2\x13.caio.v1.FieldStateR\x05field\x12*\n" +
-	"\apayload\x18\f \x01(\v2\x10.caio.v1.PayloadR\apayload\x1aN\n" +
+	"\apayload\x18\f \x01(\v2\x10.caio.v1.PayloadR\apayload\x12@\n" +
+	"\n" +
+	"registered\x18\r \x03(\v2 .caio.v1.Request.RegisteredEntryR\n" +
+	"registered\x1aN\n" +
 	"\x0fGuaranteesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
-	"\x05value\x18\x02 \x01(\v2\x0f.caio.v1.DemandR\x05value:\x028\x01B\x11\n" +
-	"\x0f_max_latency_ms\"|\n" +
+	"\x05value\x18\x02 \x01(\v2\x0f.caio.v1.DemandR\x05value:\x028\x01\x1aR\n" +
+	"\x0fRegisteredEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.caio.v1.RegisteredR\x05value:\x028\x01B\x11\n" +
+	"\x0f_max_latency_ms\"0\n" +
+	"\n" +
+	"Registered\x12\"\n" +
+	"\fcapabilities\x18\x01 \x03(\tR\fcapabilities\"|\n" +
 	"\aPayload\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x12\n" +
@@ -833,40 +898,44 @@ func file_caio_v1_request_proto_rawDescGZIP() []byte {
 	return file_caio_v1_request_proto_rawDescData
 }
 
-var file_caio_v1_request_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_caio_v1_request_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_caio_v1_request_proto_goTypes = []any{
 	(*Request)(nil),               // 0: caio.v1.Request
-	(*Payload)(nil),               // 1: caio.v1.Payload
-	(*Demand)(nil),                // 2: caio.v1.Demand
-	(*Demands)(nil),               // 3: caio.v1.Demands
-	(*Budget)(nil),                // 4: caio.v1.Budget
-	(*Data)(nil),                  // 5: caio.v1.Data
-	(*Principal)(nil),             // 6: caio.v1.Principal
-	(*Context)(nil),               // 7: caio.v1.Context
-	nil,                           // 8: caio.v1.Request.GuaranteesEntry
-	(*Intent)(nil),                // 9: caio.v1.Intent
-	(*FieldState)(nil),            // 10: caio.v1.FieldState
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 12: google.protobuf.Struct
+	(*Registered)(nil),            // 1: caio.v1.Registered
+	(*Payload)(nil),               // 2: caio.v1.Payload
+	(*Demand)(nil),                // 3: caio.v1.Demand
+	(*Demands)(nil),               // 4: caio.v1.Demands
+	(*Budget)(nil),                // 5: caio.v1.Budget
+	(*Data)(nil),                  // 6: caio.v1.Data
+	(*Principal)(nil),             // 7: caio.v1.Principal
+	(*Context)(nil),               // 8: caio.v1.Context
+	nil,                           // 9: caio.v1.Request.GuaranteesEntry
+	nil,                           // 10: caio.v1.Request.RegisteredEntry
+	(*Intent)(nil),                // 11: caio.v1.Intent
+	(*FieldState)(nil),            // 12: caio.v1.FieldState
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 14: google.protobuf.Struct
 }
 var file_caio_v1_request_proto_depIdxs = []int32{
-	8,  // 0: caio.v1.Request.guarantees:type_name -> caio.v1.Request.GuaranteesEntry
-	3,  // 1: caio.v1.Request.constraints:type_name -> caio.v1.Demands
-	4,  // 2: caio.v1.Request.budget:type_name -> caio.v1.Budget
-	5,  // 3: caio.v1.Request.data:type_name -> caio.v1.Data
-	9,  // 4: caio.v1.Request.intent:type_name -> caio.v1.Intent
-	6,  // 5: caio.v1.Request.principal:type_name -> caio.v1.Principal
-	7,  // 6: caio.v1.Request.context:type_name -> caio.v1.Context
-	10, // 7: caio.v1.Request.field:type_name -> caio.v1.FieldState
-	1,  // 8: caio.v1.Request.payload:type_name -> caio.v1.Payload
-	11, // 9: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
-	12, // 10: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
-	2,  // 11: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	9,  // 0: caio.v1.Request.guarantees:type_name -> caio.v1.Request.GuaranteesEntry
+	4,  // 1: caio.v1.Request.constraints:type_name -> caio.v1.Demands
+	5,  // 2: caio.v1.Request.budget:type_name -> caio.v1.Budget
+	6,  // 3: caio.v1.Request.data:type_name -> caio.v1.Data
+	11, // 4: caio.v1.Request.intent:type_name -> caio.v1.Intent
+	7,  // 5: caio.v1.Request.principal:type_name -> caio.v1.Principal
+	8,  // 6: caio.v1.Request.context:type_name -> caio.v1.Context
+	12, // 7: caio.v1.Request.field:type_name -> caio.v1.FieldState
+	2,  // 8: caio.v1.Request.payload:type_name -> caio.v1.Payload
+	10, // 9: caio.v1.Request.registered:type_name -> caio.v1.Request.RegisteredEntry
+	13, // 10: caio.v1.Context.time:type_name -> google.protobuf.Timestamp
+	14, // 11: caio.v1.Context.attributes:type_name -> google.protobuf.Struct
+	3,  // 12: caio.v1.Request.GuaranteesEntry.value:type_name -> caio.v1.Demand
+	1,  // 13: caio.v1.Request.RegisteredEntry.value:type_name -> caio.v1.Registered
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_request_proto_init() }
@@ -877,16 +946,16 @@ func file_caio_v1_request_proto_init() {
 	file_caio_v1_field_proto_init()
 	file_caio_v1_intent_proto_init()
 	file_caio_v1_request_proto_msgTypes[0].OneofWrappers = []any{}
-	file_caio_v1_request_proto_msgTypes[1].OneofWrappers = []any{}
 	file_caio_v1_request_proto_msgTypes[2].OneofWrappers = []any{}
 	file_caio_v1_request_proto_msgTypes[3].OneofWrappers = []any{}
+	file_caio_v1_request_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_caio_v1_request_proto_rawDesc), len(file_caio_v1_request_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
