@@ -191,16 +191,12 @@ func recall(doc []byte) (s state, err error) {
 	return s, d.Err
 }
 
-// refusal maps an answer that is no 2xx. A model that is not there, or no more, is a 404; there is nothing else that may be missing.
+// refusal maps an answer that is no 2xx. A model that is not there, or no more, is a 404.
 func refusal(status int, body []byte) error {
 	var said, code string
 	if v, err := json.Parse(body); err == nil {
 		said, code = normal.Complaint(v)
 		code += " " + v.Get("error_type").Text()
 	}
-	failure := normal.Classify(status, said, code)
-	if f, ok := failure.(*adapter.Failure); ok && status == 404 && f.Reason == "" {
-		f.Reason = adapter.ModelNotFound
-	}
-	return failure
+	return normal.ModelMissing(normal.Classify(status, said, code))
 }

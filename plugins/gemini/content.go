@@ -200,7 +200,9 @@ func (s *settings) result(c *normal.Call, w *json.Writer, m *normal.Message, bef
 	w.Begin('{')
 	w.Key("functionResponse")
 	w.Begin('{')
-	identify(w, m.Answers)
+	if m.Answers != name { // a call without an id is answered by its name
+		identify(w, m.Answers)
+	}
 	w.Key("name")
 	w.String(name)
 	w.Key("response")

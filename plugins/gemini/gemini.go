@@ -258,9 +258,5 @@ func refusal(status int, body []byte) error {
 	for detail := range v.Get("error").Get("details").Items() {
 		code += " " + detail.Get("reason").Text()
 	}
-	failure := normal.Classify(status, said, code)
-	if f, ok := failure.(*adapter.Failure); ok && status == 404 && f.Reason == "" {
-		f.Reason = adapter.ModelNotFound // there is nothing else in the URL that may be missing
-	}
-	return failure
+	return normal.ModelMissing(normal.Classify(status, said, code))
 }

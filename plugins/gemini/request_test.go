@@ -51,6 +51,13 @@ func TestEveryParameterIsSaid(t *testing.T) {
 	}
 }
 
+func TestCallsWithoutIDsAreAnsweredByName(t *testing.T) {
+	call := ask(gemini.Adapter{}, `{"model":"m"}`, `{"chat":{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"name":"f","arguments":"{}"}]},{"role":"tool","tool_call_id":"f","content":"{}"}]}}`, false).Actions[0]
+	if want := `{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}]}`; !strings.HasSuffix(string(call.Body), want) {
+		t.Errorf("%s %s", call.Body, call.Message)
+	}
+}
+
 func TestVertexKnowsNamesOfFiles(t *testing.T) {
 	call := ask(gemini.Vertex{}, `{"project":"p","model":"m"}`, `{"chat":{"messages":[{"role":"user","parts":[{"media_type":"application/pdf","url":"gs://b/o","name":"o.pdf"}]}]}}`, false).Actions[0]
 	if want := `{"contents":[{"role":"user","parts":[{"fileData":{"mimeType":"application/pdf","fileUri":"gs://b/o","displayName":"o.pdf"}}]}]}`; string(call.Body) != want {

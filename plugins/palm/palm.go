@@ -276,7 +276,7 @@ func embed(c *normal.Call, w *json.Writer) error {
 
 func finish(a *normal.Answer, ev *adapter.Event) (adapter.Reply, error) {
 	if ev.Status < 200 || ev.Status > 299 {
-		return adapter.Reply{}, normal.Refusal(ev.Status, ev.Body)
+		return adapter.Reply{}, normal.ModelMissing(normal.Refusal(ev.Status, ev.Body))
 	}
 	body, err := json.Parse(ev.Body)
 	if err != nil {

@@ -87,7 +87,7 @@ func TestAnswers(t *testing.T) {
 		"nothing":      {200, `{}`, "no candidates", ""},
 		"inside a 200": {200, `{"error":{"message":"boom"}}`, "boom", ""},
 		"not JSON":     {200, `oops`, "not JSON", ""},
-		"shut down":    {404, `{"error":{"message":"models/x is not found"}}`, "is not found", ""},
+		"shut down":    {404, `{"error":{"message":"models/x is not found"}}`, "is not found", adapter.ModelNotFound},
 	} {
 		a := begin(`{"model":"m"}`, hello).Respond(row.status, "application/json", row.body)
 		if got := string(a.Data) + a.Message; got != row.want && (a.Kind != adapter.ActionFail || !strings.Contains(got, row.want)) || a.Reason != row.reason {

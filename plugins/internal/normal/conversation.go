@@ -199,11 +199,11 @@ func (c *Call) Tools() ([]Tool, error) {
 }
 
 // NameOf returns the name of the tool that a message of role "tool" answers for: of the call with that id in the messages
-// before, else the message's own. Empty: there is none.
+// before, or with that name and no id, else the message's own. Empty: there is none.
 func NameOf(m *Message, before []Message) string {
 	for i := len(before) - 1; i >= 0; i-- {
 		for _, call := range before[i].Calls {
-			if call.ID == m.Answers {
+			if call.ID == m.Answers || call.ID == "" && call.Name == m.Answers {
 				return call.Name
 			}
 		}

@@ -84,6 +84,15 @@ func Classify(status int, said, code string) error {
 	return f
 }
 
+// ModelMissing returns a Failure by an answer 404 that says no more as one of a model that is not there: of an API whose URLs
+// name nothing else that may be missing.
+func ModelMissing(failure error) error {
+	if f, ok := failure.(*adapter.Failure); ok && f.Status == 404 && f.Reason == "" {
+		f.Reason = adapter.ModelNotFound
+	}
+	return failure
+}
+
 // Complaint finds what an error body says, in the forms that servers use: {"error":{"message","code"}}, {"error":"...","code"},
 // {"message"}, a mere text, {"detail"} as a text or any of these again, {"errors":[...]}, or any of them as the first of a list.
 func Complaint(v json.Value) (said, code string) {
