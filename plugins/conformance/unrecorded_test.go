@@ -20,6 +20,12 @@ func TestRequestsThatNobodyRecorded(t *testing.T) {
 		stream   bool
 		broken   func(call *adapter.Action) // makes the request one that must be refused; nil: the body is replaced
 	}{
+		"anthropic":             {Anthropic(), object{"thinking": "effort", "extra_body": object{"service_tier": "auto"}}, allOf(object{"reasoning": object{"effort": "low"}, "temperature": 0.5}), true, nil},
+		"anthropic by budget":   {Anthropic(), object{"schema_as": "tool"}, allOf(object{"reasoning": object{"effort": "high"}, "tool_choice": "f"}), false, nil},
+		"anthropic, an object":  {Anthropic(), nil, allOf(object{"response_schema": nil, "json_object": true, "reasoning": object{"effort": "none"}}), false, nil},
+		"bedrock, Claude":       {Bedrock(), object{"thinking": "effort"}, allOf(object{"reasoning": object{"effort": "low"}}), true, nil},
+		"bedrock, Nova":         {Bedrock(), object{"model": "amazon.nova-2-lite-v1:0", "schema_as": "tool"}, allOf(object{"reasoning": object{"effort": "low"}}), false, nil},
+		"bedrock, another":      {Bedrock(), object{"model": "meta.llama4"}, allOf(object{"top_k": nil, "tool_choice": "f"}), false, nil},
 		"elevenlabs speech":     {ElevenLabs(), object{"voice": "v"}, object{"speech": object{"text": "Hi", "media_type": "audio/basic", "model": "eleven_v3"}}, false, nil},
 		"elevenlabs stream":     {ElevenLabs(), object{"voice": "v", "output_format": "mp3_22050_32", "logging": false}, object{"speech": object{"text": "Hi"}}, true, func(c *adapter.Action) { c.URL += "&optimize_streaming_latency=much" }},
 		"elevenlabs timestamps": {ElevenLabs(), object{"voice": "v", "timestamps": true}, object{"speech": object{"text": "Hi"}}, true, nil},
@@ -67,10 +73,36 @@ func TestRequestsThatNobodyRecorded(t *testing.T) {
 	}
 }
 
+// allOf is a chat that says all that models of Anthropic and on Bedrock can be told, with more put over it; nil takes out.
+func allOf(more map[string]any) map[string]any {
+	type object = map[string]any
+	schema := object{"type": "object", "properties": object{"a": object{"type": "string"}}, "required": []any{"a"}, "additionalProperties": false}
+	chat := object{
+		"messages": []any{
+			object{"role": "system", "content": "Be brief.", "parts": []any{object{"text": "Be kind."}}},
+			object{"role": "user", "content": "Look", "parts": []any{
+				object{"media_type": "image/png", "data": "aGk="}, object{"media_type": "application/pdf", "data": "JVBERg==", "name": "a.pdf"}, object{"text": "long", "name": "b.txt"}}},
+			object{"role": "assistant", "content": "I look", "thoughts": []any{object{"text": "hm", "signature": "c2ln"}, object{"redacted": "eHl6"}}, "tool_calls": []any{
+				object{"id": "call.f:0", "name": "f", "arguments": `{"a":"b"}`}, object{"id": "c2", "name": "g", "arguments": ""}}},
+			object{"role": "tool", "tool_call_id": "call.f:0", "content": "sun"},
+			object{"role": "tool", "tool_call_id": "c2", "parts": []any{object{"text": "see"}, object{"media_type": "image/jpeg", "data": "AA=="}}},
+			object{"role": "user", "content": "So?"},
+		},
+		"tools": []any{object{"name": "f", "description": "d", "parameters": schema}, object{"name": "g"}}, "tool_choice": "auto", "parallel_tool_calls": true,
+		"response_schema": schema, "top_p": 0.9, "top_k": 5, "stop": []any{"."}, "max_tokens": 9000,
+	}
+	for name, v := range more {
+		if chat[name] = v; v == nil {
+			delete(chat, name)
+		}
+	}
+	return object{"chat": chat}
+}
+
 // TestASpecificationIsThere: a provider whose evidence is a specification must have one.
 func TestASpecificationIsThere(t *testing.T) {
 	dir := corpus(t)
-	for _, p := range []Provider{Codex(), Cursor(), Deepgram(), ElevenLabs(), GitHubCopilot(), Replicate(), Serper(), Stability(), Tavily()} {
+	for _, p := range []Provider{Anthropic(), Bedrock(), Codex(), Cursor(), Deepgram(), ElevenLabs(), GitHubCopilot(), Replicate(), Serper(), Stability(), Tavily()} {
 		if newRun(t, dir, p).spec == nil {
 			t.Errorf("%s has no specification, but %q", p.Name, p.Evidence)
 		}
