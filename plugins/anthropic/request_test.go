@@ -72,9 +72,9 @@ func TestAConversationIsHandedOn(t *testing.T) {
 	intent := `{"chat":{"messages":[{"role":"system","content":"s","parts":[{"text":"t"}]},
 		{"role":"user","content":"see","parts":[{"url":"data:image/png;base64,aGk="},{"media_type":"","url":"https://x/a"},{"media_type":"application/pdf","url":"https://x/b.pdf","name":"b"},
 			{"media_type":"application/pdf","data":"JVBERg=="},{"media_type":"text/csv","data":"YSxi","name":"c.csv"},{"text":"long","name":"d.txt"},{"text":"and"}]},
-		{"role":"assistant","content":"I look","thoughts":[{"text":"hm","signature":"sig"},{"redacted":"xyz"},{"signature":"bare"}],"tool_calls":[{"id":"functions.f:0","name":"f","arguments":"{\"a\": 1}"},{"id":"c2","name":"g","arguments":""}]},
+		{"role":"assistant","content":"I look","thoughts":[{"text":"hm","signature":"sig"},{"redacted":"xyz"},{"signature":"bare"}],"tool_calls":[{"id":"functions.f:0","name":"f","arguments":"{\"a\": 1}"},{"id":"","name":"g","arguments":""}]},
 		{"role":"tool","tool_call_id":"functions.f:0","content":"sun","name":"f"},
-		{"role":"tool","tool_call_id":"c2","content":"","parts":[{"text":"pic"},{"media_type":"image/jpeg","data":"AA=="}]},
+		{"role":"tool","tool_call_id":"g","content":"","parts":[{"text":"pic"},{"media_type":"image/jpeg","data":"AA=="}]},
 		{"role":"user","content":"so?"}]}}`
 	call, _ := ask(`{"model":"m","betas":["one","two"],"version":"v"}`, intent, true)
 	want := `{"model":"m","system":[{"type":"text","text":"s"},{"type":"text","text":"t"}],"messages":[{"role":"user","content":[{"type":"text","text":"see"},` +
@@ -82,8 +82,8 @@ func TestAConversationIsHandedOn(t *testing.T) {
 		`{"type":"document","source":{"type":"url","url":"https://x/b.pdf"},"title":"b"},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERg=="}},` +
 		`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a,b"},"title":"c.csv"},{"type":"document","source":{"type":"text","media_type":"text/plain","data":"long"},"title":"d.txt"},` +
 		`{"type":"text","text":"and"}]},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"xyz"},{"type":"thinking","thinking":"","signature":"bare"},` +
-		`{"type":"text","text":"I look"},{"type":"tool_use","id":"functions_f_0","name":"f","input":{"a": 1}},{"type":"tool_use","id":"c2","name":"g","input":{}}]},` +
-		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"functions_f_0","content":"sun"},{"type":"tool_result","tool_use_id":"c2","content":[{"type":"text","text":"pic"},` +
+		`{"type":"text","text":"I look"},{"type":"tool_use","id":"functions_f_0","name":"f","input":{"a": 1}},{"type":"tool_use","id":"g","name":"g","input":{}}]},` +
+		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"functions_f_0","content":"sun"},{"type":"tool_result","tool_use_id":"g","content":[{"type":"text","text":"pic"},` +
 		`{"type":"image","source":{"type":"base64","media_type":"image/jpeg","data":"AA=="}}]},{"type":"text","text":"so?"}]}],"max_tokens":4096,"stream":true}`
 	if string(call.Body) != want || call.Framing != "sse" {
 		t.Errorf("%+v\n%s\nwant\n%s", call, call.Body, want)

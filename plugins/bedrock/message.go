@@ -244,7 +244,7 @@ func (r *request) call(m *normal.Message, i int) error {
 	w.Key("toolUse")
 	w.Begin('{')
 	w.Key("toolUseId")
-	w.String(claude.ID(call.ID, ids))
+	w.String(claude.CallID(call, ids))
 	w.Key("name")
 	w.String(call.Name)
 	w.Key("input")

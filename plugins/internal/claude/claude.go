@@ -80,6 +80,14 @@ func ID(id, more string) string {
 	}, id)
 }
 
+// CallID returns a call's id as ID makes it. A call of a provider that gives none, such as Gemini, is answered by its tool's name.
+func CallID(call *normal.ToolCall, more string) string {
+	if call.ID == "" {
+		return ID(call.Name, more)
+	}
+	return ID(call.ID, more)
+}
+
 // System splits off the system messages with which a conversation begins, which have a place of their own; one that comes later
 // has none, nor has a message that says nothing.
 func System(c *normal.Call, list []normal.Message) (system, rest []normal.Message, err error) {

@@ -227,7 +227,7 @@ func (r *Request) call(m *normal.Message, i int) error {
 	w.Key("type")
 	w.String("tool_use")
 	w.Key("id")
-	w.String(ID(call.ID, ""))
+	w.String(CallID(call, ""))
 	w.Key("name")
 	w.String(call.Name)
 	w.Key("input")
