@@ -38,7 +38,7 @@ func (s *state) whole(doc []byte) (adapter.Reply, error) {
 	}
 	s.cite(m.Get("citations"))
 	s.count(body.Get("usage"))
-	return s.end(body.Get("finish_reason").Text(), "")
+	return s.done(s.end(body.Get("finish_reason").Text(), ""))
 }
 
 // say adds content: a text, a part, or parts.
@@ -104,8 +104,8 @@ func (s *state) count(v json.Value) {
 	}
 }
 
-// end ends with the answer, or with an error where the provider says that it is none.
-func (s *state) end(reason, said string) (adapter.Reply, error) {
+// end takes the finish reason; the error is that the provider says that it has no answer.
+func (s *state) end(reason, said string) error {
 	a := &s.answer
 	switch reason {
 	case "COMPLETE", "STOP_SEQUENCE":
@@ -117,24 +117,26 @@ func (s *state) end(reason, said string) (adapter.Reply, error) {
 	case "ERROR_TOXIC":
 		a.Finish = "content_filter"
 	case "ERROR":
-		return adapter.Reply{}, &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the provider could not end its answer: ERROR " + normal.Clip(said), Retryable: true}
+		return &adapter.Failure{Code: adapter.ExecutionFailed, Message: "the provider could not end its answer: ERROR " + normal.Clip(said), Retryable: true}
 	case "TIMEOUT":
-		return adapter.Reply{}, &adapter.Failure{Code: adapter.Timeout, Message: "the provider took too long to end its answer: TIMEOUT", Retryable: true}
+		return &adapter.Failure{Code: adapter.Timeout, Message: "the provider took too long to end its answer: TIMEOUT", Retryable: true}
 	default:
 		a.Finish = reason
 	}
 	if a.Finish == "stop" && len(a.Calls) > 0 {
 		a.Finish = "tool_calls" // the first version calls that COMPLETE
 	}
-	if !s.stream {
-		return adapter.Do(adapter.Done(a.Chat())), nil
-	}
-	return a.Done()
+	return nil
 }
 
-// frame takes one event of a stream.
-func (s *state) frame(ev *adapter.Event) (adapter.Reply, error) {
-	data := strings.TrimSpace(string(ev.Data))
+// done is the reply with an answer that came at once.
+func (s *state) done(err error) (adapter.Reply, error) {
+	return adapter.Do(adapter.Done(s.answer.Chat())), err
+}
+
+// frame takes one event of a stream, and reports whether it was the last.
+func (s *state) frame(raw []byte) (over bool, err error) {
+	data := strings.TrimSpace(string(raw))
 	if s.first {
 		if strings.HasPrefix(data, "event:") {
 			data = ""
@@ -142,34 +144,26 @@ func (s *state) frame(ev *adapter.Event) (adapter.Reply, error) {
 		data = strings.TrimSpace(strings.TrimPrefix(data, "data:"))
 	}
 	if data == "" || data == "[DONE]" { // whether the answer is over was said before that
-		return adapter.Reply{State: s.bytes()}, nil
+		return false, nil
 	}
 	v, err := json.Parse([]byte(data))
 	if err != nil {
-		return adapter.Reply{}, normal.Nonsense("has a frame that is " + err.Error())
+		return false, normal.Nonsense("has a frame that is " + err.Error())
 	}
 	if inner := v.Get("data"); inner.Kind() == json.Object && !v.Get("type").Exists() {
 		v = inner // as the specification's examples have it
 	}
-	var over bool
-	var reply adapter.Reply
 	switch {
 	case v.Get("error").Exists(), !v.Get("type").Exists() && !v.Get("event_type").Exists() && v.Get("message").Exists():
-		return adapter.Reply{}, normal.ErrorInside(v)
+		return false, normal.ErrorInside(v)
 	case s.first:
-		over, reply, err = s.event1(v)
-	default:
-		over, reply, err = s.event(v)
+		return s.event1(v)
 	}
-	if over || err != nil {
-		return reply, err
-	}
-	emits := s.answer.Emits()
-	return adapter.Reply{State: s.bytes(), Actions: emits}, nil
+	return s.event(v)
 }
 
 // event takes one event of the second version, and reports whether it was the last.
-func (s *state) event(v json.Value) (over bool, reply adapter.Reply, err error) {
+func (s *state) event(v json.Value) (over bool, err error) {
 	delta := v.Get("delta")
 	m := delta.Get("message")
 	index, _ := v.Get("index").Int()
@@ -191,10 +185,9 @@ func (s *state) event(v json.Value) (over bool, reply adapter.Reply, err error) 
 		if reason == "" && said != "" {
 			reason = "ERROR"
 		}
-		reply, err = s.end(reason, said)
-		return true, reply, err
+		return true, s.end(reason, said)
 	}
-	return false, reply, nil // the ends of parts, and what may come yet
+	return false, nil // the ends of parts, and what may come yet
 }
 
 // whole1 reads an answer of the first version.
@@ -207,7 +200,7 @@ func (s *state) whole1(body json.Value) (adapter.Reply, error) {
 	s.calls1(body.Get("tool_calls"))
 	s.cite(body.Get("citations"))
 	s.count(body.Get("meta"))
-	return s.end(body.Get("finish_reason").Text(), "")
+	return s.done(s.end(body.Get("finish_reason").Text(), ""))
 }
 
 // name1 takes the answer's name; both come, the first only at the end of a stream.
@@ -237,7 +230,7 @@ func (s *state) calls1(list json.Value) {
 func (s *state) callID(i int) string { return "cohere_" + s.answer.ID + "_" + strconv.Itoa(i) }
 
 // event1 takes one event of the first version, and reports whether it was the last.
-func (s *state) event1(v json.Value) (over bool, reply adapter.Reply, err error) {
+func (s *state) event1(v json.Value) (over bool, err error) {
 	switch v.Get("event_type").Text() {
 	case "stream-start":
 		s.name1(v)
@@ -276,8 +269,7 @@ func (s *state) event1(v json.Value) (over bool, reply adapter.Reply, err error)
 		if reason == "" {
 			reason = response.Get("finish_reason").Text()
 		}
-		reply, err = s.end(reason, "")
-		return true, reply, err
+		return true, s.end(reason, "")
 	}
-	return false, reply, nil
+	return false, nil
 }

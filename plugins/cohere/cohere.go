@@ -51,9 +51,12 @@ func (Adapter) Info() adapter.Info {
 }
 
 // Step asks at the start, and puts the answer together.
-func (Adapter) Step(doc []byte, ev *adapter.Event) (adapter.Reply, error) {
+func (a Adapter) Step(doc []byte, ev *adapter.Event) (adapter.Reply, error) {
 	if ev.Kind == adapter.KindStart {
 		return start(ev)
+	}
+	if ev.Kind == adapter.KindFrame {
+		return a.StepFrames(doc, []adapter.Frame{{Name: ev.Name, Data: ev.Data}})
 	}
 	s, err := recall(doc)
 	if err != nil {
@@ -68,12 +71,27 @@ func (Adapter) Step(doc []byte, ev *adapter.Event) (adapter.Reply, error) {
 			return adapter.Reply{State: doc}, nil // the head
 		}
 		return s.whole(ev.Body)
-	case adapter.KindFrame:
-		return s.frame(ev)
 	case adapter.KindEnd:
 		return adapter.Reply{}, normal.BrokeOff("it did not say that the answer is over")
 	}
 	return adapter.Reply{}, errors.New("an answer was expected, no timer")
+}
+
+// StepFrames takes events of a stream that came together.
+func (Adapter) StepFrames(doc []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	s, err := recall(doc)
+	if err != nil {
+		return adapter.Reply{}, errors.New("state: " + err.Error())
+	}
+	over := false
+	for i := 0; i < len(frames) && !over && err == nil; i++ {
+		over, err = s.frame(frames[i].Data)
+	}
+	emits := s.answer.Emits()
+	if over && err == nil {
+		return adapter.Do(append(emits, adapter.Done(s.answer.Chat()))...), nil
+	}
+	return adapter.Reply{State: s.bytes(), Actions: emits}, err
 }
 
 func start(ev *adapter.Event) (adapter.Reply, error) {

@@ -246,6 +246,18 @@ func TestStreams(t *testing.T) {
 	if string(last.Data) != want || deltas != `{"reasoning":"pl"}{"reasoning":"an"}{"text":"Hi"}{"tool_calls":[{"index":0,"id":"1","name":"f"}]}{"tool_calls":[{"index":0,"arguments":"{}"}]}` {
 		t.Errorf("%s\n%s\nwant\n%s%s", deltas, last.Data, want, last.Message)
 	}
+	var together []adapter.Frame
+	for _, data := range append(v2, "[DONE]") {
+		together = append(together, adapter.Frame{Data: []byte(data)})
+	}
+	reply, err := cohere.Adapter{}.StepFrames(ask(`{"model":"m"}`, hello, true).State, together)
+	if err != nil || len(reply.Actions) != 2 || string(reply.Actions[1].Data) != want || string(reply.Actions[0].Data) != `{"text":"Hi","reasoning":"plan","tool_calls":[{"index":0,"id":"1","name":"f"},{"index":0,"arguments":"{}"}]}` {
+		t.Errorf("together: %+v, %v", reply.Actions, err)
+	}
+	reply, err = cohere.Adapter{}.StepFrames(ask(`{"model":"m"}`, hello, true).State, append(together[:5:5], adapter.Frame{Data: []byte("{")}))
+	if err == nil || len(reply.Actions) != 1 || string(reply.Actions[0].Data) != `{"text":"Hi","reasoning":"plan"}` {
+		t.Errorf("together, broken: %+v, %v", reply.Actions, err)
+	}
 	v1 := []string{
 		`{"event_type":"stream-start","generation_id":"g"}`, `event: text-generation`, `data: {"event_type":"text-generation","text":"Hi"}`,
 		`{"event_type":"tool-calls-chunk","tool_call_delta":{"index":0,"name":"f"}}`, `{"event_type":"tool-calls-chunk","tool_call_delta":{"index":0,"parameters":"{}"}}`,

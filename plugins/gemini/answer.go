@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -80,22 +81,18 @@ func (s *state) whole(doc []byte) (adapter.Reply, error) {
 }
 
 // frame reads one piece of a stream, which is an answer of its own.
-func (s *state) frame(data []byte) (adapter.Reply, error) {
-	if len(strings.TrimSpace(string(data))) == 0 { // a sign of life
-		return adapter.Reply{State: s.bytes()}, nil
+func (s *state) frame(data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 { // a sign of life
+		return nil
 	}
 	body, err := json.Parse(data)
 	if err != nil {
-		return adapter.Reply{}, normal.Nonsense("has a frame that is " + err.Error())
+		return normal.Nonsense("has a frame that is " + err.Error())
 	}
 	if body.Get("error").Exists() || body.Pointer("/0/error").Exists() {
-		return adapter.Reply{}, normal.ErrorInside(body)
+		return normal.ErrorInside(body)
 	}
-	if err := s.take(body); err != nil {
-		return adapter.Reply{}, err
-	}
-	emits := s.answer.Emits()
-	return adapter.Reply{State: s.bytes(), Actions: emits}, nil
+	return s.take(body)
 }
 
 // end judges whether a stream that is over was whole.

@@ -118,6 +118,12 @@ func TestStreams(t *testing.T) {
 	if deltas != `{"reasoning":"Hm"}{"text":"Hi","tool_calls":[{"index":0,"id":"gemini_r_0","name":"f","arguments":"{}"}]}` || string(last.Data) != want {
 		t.Errorf("%s\n%s\nwant\n%s%s", deltas, last.Data, want, last.Message)
 	}
+	together := adapter.Run(gemini.Vertex{}, ask(gemini.Vertex{}, `{"project":"p","model":"m"}`, hello, true).State, &adapter.Event{Kind: adapter.KindResponse, Status: 200})
+	reply, err := gemini.Vertex{}.StepFrames(together.State, []adapter.Frame{{Data: []byte(first)}, {Data: []byte(call)}, {Data: []byte(final)}})
+	end := adapter.Run(gemini.Vertex{}, reply.State, &adapter.Event{Kind: adapter.KindEnd})
+	if err != nil || len(reply.Actions) != 1 || string(reply.Actions[0].Data) != `{"text":"Hi","reasoning":"Hm","tool_calls":[{"index":0,"id":"gemini_r_0","name":"f","arguments":"{}"}]}` || string(end.Actions[0].Data) != want {
+		t.Errorf("together: %+v, %v\n%s", reply.Actions, err, end.Actions[0].Data)
+	}
 	for name, row := range map[string]struct {
 		frames []string
 		says   string

@@ -80,6 +80,16 @@ func (Vertex) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	return step(state, ev, readVertex)
 }
 
+// StepFrames takes pieces of a stream that came together.
+func (Adapter) StepFrames(state []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	return take(state, frames)
+}
+
+// StepFrames takes pieces of a stream that came together.
+func (Vertex) StepFrames(state []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	return take(state, frames)
+}
+
 func step(doc []byte, ev *adapter.Event, read func(*normal.Call) (*settings, error)) (adapter.Reply, error) {
 	if ev.Kind == adapter.KindStart {
 		c, err := normal.Start(ev, "chat", "embedding", "speech", "image")
@@ -91,6 +101,9 @@ func step(doc []byte, ev *adapter.Event, read func(*normal.Call) (*settings, err
 			return adapter.Reply{}, err
 		}
 		return set.ask(c)
+	}
+	if ev.Kind == adapter.KindFrame {
+		return take(doc, []adapter.Frame{{Name: ev.Name, Data: ev.Data}})
 	}
 	s, err := recall(doc)
 	if err != nil {
@@ -105,12 +118,25 @@ func step(doc []byte, ev *adapter.Event, read func(*normal.Call) (*settings, err
 			return adapter.Reply{State: doc}, nil // the head
 		}
 		return s.whole(ev.Body)
-	case adapter.KindFrame:
-		return s.frame(ev.Data)
 	case adapter.KindEnd:
 		return s.end()
 	}
 	return adapter.Reply{}, errors.New("an answer was expected, no timer")
+}
+
+// take adds pieces of a stream to what has come, and hands on what is new.
+func take(doc []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	s, err := recall(doc)
+	if err != nil {
+		return adapter.Reply{}, errors.New("state: " + err.Error())
+	}
+	for i := range frames {
+		if err = s.frame(frames[i].Data); err != nil {
+			break
+		}
+	}
+	emits := s.answer.Emits()
+	return adapter.Reply{State: s.bytes(), Actions: emits}, err
 }
 
 // settings are a contract's, read and checked.
