@@ -52,13 +52,14 @@ func (s *state) frame(d *Dialect, f *adapter.Frame) (last []adapter.Action, err 
 	if event := chunk.Get("event"); event.Kind() == json.Object {
 		s.event(event)
 	}
-	for choice := range chunk.Get("choices").Items() {
+	for item := range chunk.Get("choices").Items() {
+		var buf, of [16]json.Member
+		choice := item.Members(buf[:0])
 		if index, ok := choice.Get("index").Int(); ok && index != 0 {
 			continue // one was asked for
 		}
 		s.begun = true
-		var buf [16]json.Member
-		s.take(choice.Get("delta").Members(buf[:0]))
+		s.take(choice.Get("delta").Members(of[:0]))
 		s.Say(choice.Get("text").Text()) // of code
 		if reason := choice.Get("finish_reason").Text(); reason != "" {
 			s.Finish = finish(reason)

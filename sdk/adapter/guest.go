@@ -36,7 +36,9 @@ func alloc(size int32) unsafe.Pointer {
 // that grew is not used again.
 const spare = 2 << 20
 
-// settle leaves behind what was set up, and room that no call has to ask for.
+// settle leaves behind what was set up, and what no call has to ask for again: free memory, an allocator that has something
+// at hand for each size, a stack that is large enough. A collection takes the latter two away, and fetching them anew costs
+// more than most steps.
 //
 //go:wasmexport caio_settle
 func settle() {
@@ -45,7 +47,26 @@ func settle() {
 	room = nil
 	runtime.GC()
 	runtime.GC() // what the first one found is swept and free
+	var bytes []byte
+	var pointers []*byte
+	for size := 8; size <= 16<<10; size += max(8, size/8) {
+		bytes, pointers = make([]byte, size), make([]*byte, size/8)
+		runtime.KeepAlive(&bytes[0])
+		runtime.KeepAlive(&pointers[0])
+	}
+	deep()
 }
+
+// deep needs, and so leaves, a stack of 64 KB.
+//
+//go:noinline
+func deep() {
+	var frame [48 << 10]byte
+	touch(&frame)
+}
+
+//go:noinline
+func touch(frame *[48 << 10]byte) { frame[len(frame)-1] = 1 }
 
 //go:wasmexport caio_describe
 func exportDescribe() uint64 {
