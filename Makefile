@@ -5,6 +5,7 @@
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
 SDK      = cmd/caio/shipped/_sdk
+TEMPLATES = cmd/caio/shipped/_contracts
 MODULES  = . sdk/adapter sdk/adaptertest plugins plugins/conformance examples/adapters/go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUF      = $(GO) tool -modfile=tools/buf.mod buf
@@ -24,7 +25,7 @@ build: adapters ## build bin/caio with the shipped adapters inside
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/caio ./cmd/caio
 
 # The adapters are ordinary guests: one module of their own, compiled to Wasm and embedded.
-adapters: $(ADAPTERS) $(SDK)
+adapters: $(ADAPTERS) $(SDK) $(TEMPLATES)
 $(ADAPTERS): $(shell find plugins sdk/adapter -name '*.go' -not -name '*_test.go' -o -name go.mod)
 	cd plugins && GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags='-s -w' -o ../$(ADAPTERS) .
 
@@ -38,6 +39,10 @@ $(SDK): $(SDKFILES)
 		mkdir -p $$(dirname $$to) && cp $$f $$to || exit 1; \
 	done
 	@touch $@
+
+# What `caio contract template` prints.
+$(TEMPLATES): $(wildcard plugins/contracts/*.yaml)
+	@rm -rf $@ && mkdir -p $@ && cp plugins/contracts/*.yaml $@
 
 generate: ## rebuild generated code
 	$(BUF) generate --template tools/buf.gen.yaml
@@ -119,4 +124,4 @@ differential: ## minutes: hold the two policy engines against each other over 1,
 	$(GO) test -tags differential -run TestDifferential -count=1 -v -timeout 40m ./runtime/policy
 
 clean: ## remove what was built and the development data
-	rm -rf bin .caio $(ADAPTERS) $(SDK) bench.json bench-decision.json
+	rm -rf bin .caio $(ADAPTERS) $(SDK) $(TEMPLATES) bench.json bench-decision.json

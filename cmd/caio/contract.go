@@ -21,7 +21,7 @@ func newContractCommand() *cobra.Command {
 		Use:   "contract",
 		Short: "Check, show and describe contracts",
 	}
-	cmd.AddCommand(newContractCheckCommand(), newContractShowCommand(), newContractSchemaCommand())
+	cmd.AddCommand(newContractCheckCommand(), newContractShowCommand(), newContractSchemaCommand(), newContractTemplateCommand())
 	return cmd
 }
 
