@@ -52,7 +52,13 @@ func newServeCommand() *cobra.Command {
 
 Callers show a bearer token (JWT, EdDSA or RS256) that verifies with a key in --jwks. 'caio token keygen' and
 'caio token mint' make both for development. Secrets of providers are read from --secrets (a JSON file) and from the
-environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS.
+environment: CAIO_SECRET_<NAME> with the hosts that may receive it in CAIO_SECRET_<NAME>_HOSTS. For the schemes bearer, header
+and query (adapter.auth of a contract) a secret is the credential itself; others need JSON:
+  basic                   {"username": "...", "password": "..."}
+  sigv4                   {"access_key_id": "...", "secret_access_key": "...", "session_token": "..."}, the last if there is one
+  oauth2                  {"client_id": "...", "client_secret": "..."}; the host of token_url has to be among the hosts
+  google_service_account  the key file as Google gives it out; the host of token_uri has to be among the hosts, where
+                          scopes are asked for
 
 In force are the policies of --policies and --policy-overlay; without these flags the version that was activated last
 ('caio policy activate'), and if there is none the embedded ones.`,
@@ -79,7 +85,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.addr, "addr", "127.0.0.1:7400", "address to listen on; port 0 picks a free one")
 	f.StringVar(&o.data, "data", ".caio", "directory of the registry, the traces and the compile cache")
 	f.StringVar(&o.plugins, "plugins", "", "directory of further adapters (*.wasm)")
-	f.StringVar(&o.secrets, "secrets", "", `JSON file of secrets: {"NAME": {"value": "...", "hosts": ["api.example.com"]}}`)
+	f.StringVar(&o.secrets, "secrets", "", `JSON file of secrets: {"NAME": {"value": "..." or {...}, "hosts": ["api.example.com"]}}`)
 	f.StringVar(&o.jwks, "jwks", "", "JWKS file with the public keys that sign callers' tokens")
 	f.StringVar(&o.issuer, "issuer", "caio", "issuer that tokens must name")
 	f.StringVar(&o.audience, "audience", "caio", "audience that tokens must name")

@@ -101,7 +101,8 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 		}
 		err = a.err
 	}
-	if a.err = err; err != nil && t.slow() {
+	var noToken *tokenError
+	if a.err = err; err != nil && t.slow() && !errors.As(err, &noToken) {
 		a.err = errSlow
 	}
 	t.end()
@@ -171,7 +172,10 @@ func readBody(r io.Reader, announced, limit int64) ([]byte, error) {
 func (x *execution) report(ctx context.Context, p *permit, a *attempt, took time.Duration) {
 	var own *Error
 	var large *tooLarge
+	var noToken *tokenError
 	switch {
+	case errors.As(a.err, &noToken):
+		p.abandon() // it was not asked
 	case a.err == nil:
 		p.tell(a.status < 500 || a.status == http.StatusNotImplemented)
 	case ctx.Err() != nil && !(errors.Is(ctx.Err(), context.DeadlineExceeded) && took >= x.gateway.options.Breaker.Hung):
@@ -202,6 +206,7 @@ func (a *attempt) worthRepeating(idempotent, taken bool) bool {
 	}
 	var (
 		own     *Error
+		noToken *tokenError
 		large   *tooLarge
 		cert    *tls.CertificateVerificationError
 		noTLS   tls.RecordHeaderError
@@ -209,6 +214,8 @@ func (a *attempt) worthRepeating(idempotent, taken bool) bool {
 		network *net.OpError
 	)
 	switch {
+	case errors.As(a.err, &noToken):
+		return noToken.again
 	case errors.As(a.err, &own), errors.As(a.err, &large), errors.Is(a.err, errForbiddenAddress),
 		errors.As(a.err, &cert), errors.As(a.err, &noTLS), errors.As(a.err, &name) && name.IsNotFound:
 		return false // it would be the same again
@@ -254,11 +261,14 @@ func (x *execution) callError(host string, err error, tries int) *Error {
 	}
 	e := &Error{Code: CodeExecution, Retryable: true, cause: err}
 	var large *tooLarge
+	var noToken *tokenError
 	var network *net.OpError
 	if errors.As(err, &network) && network.Op == "dial" {
 		e.Hint = "see that the service runs, and that api.base_url of its contract leads there"
 	}
 	switch {
+	case errors.As(err, &noToken):
+		e.Message, e.Hint = fmt.Sprintf("service %s: %s", x.service.id, noToken.message), noToken.hint
 	case errors.Is(err, errSlow):
 		e.Code = CodeTimeout
 		e.Message = fmt.Sprintf("service %s: host %s did not answer within %s", x.service.id, host, x.service.timeout)

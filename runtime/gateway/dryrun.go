@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	caiov1 "github.com/smarthausgroup/caio/schema/gen/caio/v1"
@@ -86,17 +87,23 @@ func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// placeholder signs a request of a dry run. A host that the secret would not be sent to is not known here: who may have it
-// stands in the server's environment.
-func (x *execution) placeholder(r *request) {
-	s := x.service
-	if s.signed == "" || r.hostport != s.base {
-		return
+// placeholder returns what signs a request of a dry run, nil where nothing is signed. A host that the secret would not be sent
+// to is not known here: who may have it stands in the server's environment.
+func (x *execution) placeholder(r *request) signer {
+	a := x.service.auth
+	if x.service.signed == nil || r.hostport != x.service.base {
+		return nil
 	}
-	value := "<secret " + s.auth.GetSecret() + ">"
-	if s.auth.GetScheme() == "bearer" {
-		value = "Bearer " + value
+	value := "<secret " + a.GetSecret() + ">"
+	switch a.GetScheme() {
+	case "header":
+		return headerSigner(http.CanonicalHeaderKey(a.GetHeader()), strings.TrimLeft(a.GetPrefix()+" "+value, " "))
+	case "query":
+		return func(req *http.Request, _ []byte) { req.URL = withParameter(req.URL, a.GetParameter(), value) }
+	case "basic":
+		return headerSigner("Authorization", "Basic "+value)
+	case "sigv4":
+		return headerSigner("Authorization", "AWS4-HMAC-SHA256 "+value)
 	}
-	r.signed = r.header.Clone()
-	r.signed[s.signed] = []string{value}
+	return headerSigner("Authorization", "Bearer "+value)
 }

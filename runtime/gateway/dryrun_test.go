@@ -19,14 +19,22 @@ func rehearse(t *testing.T, contract *caiov1.Contract, a gateway.Stepper, answer
 
 func TestRehearsalShowsTheRequestWithoutASecret(t *testing.T) {
 	contract := contractAt("https://api.example.com")
-	for scheme, want := range map[string]string{"bearer": "Bearer <secret my-key>", "header": "<secret my-key>"} {
-		contract.Adapter.Auth = &caiov1.Auth{Scheme: scheme, Secret: "my-key", Header: "Authorization"}
+	for scheme, want := range map[string]string{
+		"bearer": "Bearer <secret my-key>", "header": "Token <secret my-key>", "basic": "Basic <secret my-key>", "sigv4": "AWS4-HMAC-SHA256 <secret my-key>",
+		"oauth2": "Bearer <secret my-key>", "google_service_account": "Bearer <secret my-key>", "query": "",
+	} {
+		contract.Adapter.Auth = &caiov1.Auth{Scheme: scheme, Secret: "my-key", Header: "Authorization", Prefix: "Token", Parameter: "key",
+			Region: "r", Service: "s", TokenUrl: "https://login.example.com/"}
 		run, err := rehearse(t, contract, caller(adapter.Action{URL: "/v1"}))
 		if err != nil || len(run.Requests) != 1 || !run.Unanswered {
 			t.Fatalf("%+v, %v", run, err)
 		}
+		url := "https://api.example.com/v1"
+		if scheme == "query" {
+			url += "?key=%3Csecret+my-key%3E"
+		}
 		r := run.Requests[0]
-		if r.URL.String() != "https://api.example.com/v1" || r.Header.Get("Authorization") != want {
+		if r.URL.String() != url || r.Header.Get("Authorization") != want {
 			t.Errorf("%s %v, want %s", r.URL, r.Header, want)
 		}
 	}

@@ -123,6 +123,7 @@ func (o Options) withDefaults() Options {
 type Gateway struct {
 	options  Options
 	services *services
+	tokens   *tokens
 	retry    failsafe.Executor[*attempt]
 	dry      *DryRun // not nil: nothing is signed and nothing is waited for; see Rehearse
 
@@ -136,6 +137,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{options: o.withDefaults()}
 	g.services = newServices(&g.options)
+	g.tokens = newTokens(g.options.Transport)
 	g.retry = newRetry(g.options.MaxAttempts)
 	return g
 }

@@ -20,9 +20,9 @@ func hostHeader(canonical string) bool {
 	return strings.HasPrefix(canonical, "Proxy-")
 }
 
-// guestHeaders checks what a guest wants to send. signed names the header of the host's credential, "" for none: where
+// guestHeaders checks what a guest wants to send. signed names the headers of the host's credential, nil for none: where
 // the host signs, a guest must not, or two credentials would go out and the upstream would choose.
-func guestHeaders(list []adapter.Header, signed string) (http.Header, error) {
+func guestHeaders(list []adapter.Header, signed []string) (http.Header, error) {
 	out := make(http.Header, len(list)+3) // and User-Agent, Idempotency-Key, the credential
 	for _, h := range list {
 		if !validName(h.Name) {
@@ -34,7 +34,7 @@ func guestHeaders(list []adapter.Header, signed string) (http.Header, error) {
 			return nil, fmt.Errorf("the value of header %s holds control characters", name)
 		case hostHeader(name):
 			return nil, fmt.Errorf("header %s is the host's to set", name)
-		case signed != "" && (name == signed || name == "Authorization" || name == "Cookie"):
+		case signed != nil && (name == "Cookie" || slices.Contains(signed, name)):
 			return nil, fmt.Errorf("header %s is the host's to set, because the contract names a credential", name)
 		}
 		out[name] = append(out[name], h.Value)
@@ -44,10 +44,10 @@ func guestHeaders(list []adapter.Header, signed string) (http.Header, error) {
 
 // crossHost returns what may follow a redirect to another host: how to read the body and what is wanted back, nothing
 // that could identify anyone. signed is as in guestHeaders: contracts may name any header for their credential.
-func crossHost(from http.Header, signed string) http.Header {
+func crossHost(from http.Header, signed []string) http.Header {
 	out := http.Header{}
 	for _, name := range []string{"Accept", "Accept-Language", "Content-Type", "User-Agent"} {
-		if v, ok := from[name]; ok && name != signed {
+		if v, ok := from[name]; ok && !slices.Contains(signed, name) {
 			out[name] = v
 		}
 	}

@@ -3,9 +3,11 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,6 +37,9 @@ func (s hostSet) has(hostport string) bool {
 	_, ok := s[hostport]
 	return ok
 }
+
+// sorted returns all of them in order.
+func (s hostSet) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
 // checkHostEntry refuses entries that can never match a URL, so that a typing error is seen early.
 func checkHostEntry(entry string) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -18,15 +17,16 @@ import (
 // maxRedirects is how many redirects one try follows.
 const maxRedirects = 5
 
-// A request is what a guest asked for, checked and signed. It is sent as often as it is tried and never changed.
+// A request is what a guest asked for, checked. It is sent as often as it is tried, signed anew each time, and never changed.
 type request struct {
 	method   string
 	url      *url.URL
 	hostport string
 	header   http.Header // without the credential
-	signed   http.Header // with it; the same as header where there is none
 	body     []byte
 	framing  string
+	sign     signer       // nil: it is not signed, or with a token
+	tokens   *tokenSource // nil: it is not signed with a token
 }
 
 // idempotent tells whether doing it twice is as good as once (RFC 9110, section 9.2.2).
@@ -48,6 +48,9 @@ func (x *execution) prepare(a *adapter.Action) (*request, error) {
 		return nil, broken(err, "service %s: its adapter asked for a call that cannot be made: %v", x.service.id, err)
 	}
 	r.url.Fragment, r.url.RawFragment = "", ""
+	if p := x.service.parameter; p != "" && r.url.Query().Has(p) {
+		return nil, broken(nil, "service %s: its adapter asked for a call with parameter %s, which is the host's to set", x.service.id, p)
+	}
 	if err := x.mayCall(r.url, r.hostport); err != nil {
 		return nil, err
 	}
@@ -60,7 +63,8 @@ func (x *execution) prepare(a *adapter.Action) (*request, error) {
 	if !r.idempotent() {
 		x.nameRequest(r.header)
 	}
-	return r, x.sign(r)
+	r.sign, r.tokens, err = x.credential(r)
+	return r, err
 }
 
 // nameRequest gives a request its idempotency key, if the guest gave it none. The name is written in lower case
@@ -89,55 +93,6 @@ func (x *execution) mayCall(u *url.URL, hostport string) error {
 	return nil
 }
 
-// sign adds the credential that the contract names. A call to base_url's host needs it; another host of the contract's
-// list gets it if it is listed for the secret too, and is called without otherwise: a link to a file elsewhere has to
-// be followed without it.
-func (x *execution) sign(r *request) error {
-	r.signed = r.header
-	if x.gateway.dry != nil {
-		x.placeholder(r)
-		return nil
-	}
-	s := x.service
-	if s.signed == "" {
-		return nil
-	}
-	name := s.auth.GetSecret()
-	normal := secretName(name)
-	secret, ok := x.gateway.options.Secrets.Lookup(name)
-	if !ok || secret.Value == "" {
-		return refused(fmt.Sprintf("set %s%s and %[1]s%[2]s%s=%s in the server's environment, or name it in its secrets file", envPrefix, normal, envHosts, s.base),
-			"service %s: there is no secret %q", s.id, name)
-	}
-	listed := hostSet{}
-	for _, host := range secret.Hosts {
-		if err := listed.add(host); err != nil {
-			return refused("correct the secret's hosts", "service %s: secret %q: %v", s.id, name, err)
-		}
-	}
-	switch {
-	case !listed.has(r.hostport) && r.hostport == s.base:
-		return refused(fmt.Sprintf("add %s to %s%s%s if it may have the secret", r.hostport, envPrefix, normal, envHosts),
-			"service %s: secret %q is not to be sent to host %s", s.id, name, r.hostport)
-	case !listed.has(r.hostport):
-		return nil
-	case r.url.Scheme != "https" && !isLoopback(r.url.Hostname()):
-		return refused("use https in api.base_url", "service %s: secret %q would be sent to host %s without TLS", s.id, name, r.hostport)
-	case !validValue(secret.Value):
-		return refused("", "service %s: secret %q holds control characters", s.id, name)
-	}
-	if !slices.Contains(x.secrets, secret.Value) {
-		x.secrets = append(x.secrets, secret.Value)
-	}
-	r.signed = r.header.Clone()
-	if s.auth.GetScheme() == "bearer" {
-		r.signed[s.signed] = []string{"Bearer " + secret.Value}
-	} else {
-		r.signed[s.signed] = []string{secret.Value}
-	}
-	return nil
-}
-
 // redactBytes keeps secrets that an upstream sends back away from the guest. Short ones are left alone: "ollama", a usual
 // word where a server wants some key and does not look at it, must not vanish from every answer.
 func (x *execution) redactBytes(b []byte) []byte {
@@ -149,15 +104,28 @@ func (x *execution) redactBytes(b []byte) []byte {
 	return b
 }
 
-// send makes the request and follows redirects: each to a listed host only, with the credential only as long as scheme,
-// host and port stay the same. taken tells, also with an error, that a host took the request and sent us elsewhere for
-// the answer (303 and its older kin): making the request again would have the work done twice.
+// send makes the request, signed as it has to be. For what it returns see follow.
 func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, taken bool, err error) {
+	if r.tokens != nil {
+		return x.refresh(ctx, r)
+	}
+	return x.follow(ctx, r, r.sign)
+}
+
+// follow makes the request and follows redirects: each to a listed host only, signed only as long as scheme, host and port
+// stay the same; sign is nil where nothing is signed. taken tells, also with an error, that a host took the request and sent us elsewhere for
+// the answer (303 and its older kin): making the request again would have the work done twice.
+func (x *execution) follow(ctx context.Context, r *request, sign signer) (resp *http.Response, taken bool, err error) {
 	hops := 0
-	method, u, hostport, header, body := r.method, r.url, r.hostport, r.signed, r.body
+	method, u, hostport, header, body := r.method, r.url, r.hostport, r.header, r.body
 	for {
 		x.calls++
-		resp, err := x.gateway.options.Transport.RoundTrip(newRequest(ctx, method, u, header, body))
+		req := newRequest(ctx, method, u, header, body)
+		if sign != nil {
+			req.Header = header.Clone()
+			sign(req, body)
+		}
+		resp, err := x.gateway.options.Transport.RoundTrip(req)
 		if err != nil {
 			return nil, taken, err
 		}
@@ -166,9 +134,7 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 		if location == "" || !isRedirect(resp.StatusCode) {
 			return resp, taken, nil
 		}
-		// What a redirect says beside where to go is of no use but that the connection can be used again.
-		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
-		resp.Body.Close()
+		discard(resp) // what a redirect says beside where to go is of no use
 		if hops++; hops > maxRedirects {
 			return nil, taken, refused("", "service %s: host %s redirects more than %d times", x.service.id, hostport, maxRedirects)
 		}
@@ -185,7 +151,8 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 			return nil, taken, badRedirect(err, x.service.id, hostport)
 		}
 		if target.Scheme != u.Scheme || next != hostport {
-			header = crossHost(header, x.service.signed)
+			header, sign = crossHost(header, x.service.signed), nil
+			target = withoutParameter(target, x.service.parameter) // that host's own server may have copied it there
 		}
 		if becomesGet(resp.StatusCode, method) {
 			taken = true
@@ -197,6 +164,12 @@ func (x *execution) send(ctx context.Context, r *request) (resp *http.Response, 
 		}
 		u, hostport = target, next
 	}
+}
+
+// discard reads what is left of an answer that nobody wants, within bounds, so that the connection can be used again.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+	resp.Body.Close()
 }
 
 // badRedirect says that an error is about where a host redirects to.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ const redaction = "[redacted]"
 
 // A Secret is a credential and the hosts it may be sent to. Printing or logging one shows neither.
 type Secret struct {
-	// Value is the credential itself, without "Bearer ".
+	// Value is the credential itself, without "Bearer "; where it has several parts, the JSON of them that caio.v1.Auth names.
 	Value string
 	// Hosts are the only ones that ever receive it: "host" (at https's or http's own port) or "host:port", compared
 	// without regard to case. Empty: it is sent nowhere.
@@ -66,7 +67,8 @@ const (
 
 // SecretsFromEnv reads secrets from an environment in the form of os.Environ: CAIO_SECRET_<NAME> is the value,
 // CAIO_SECRET_<NAME>_HOSTS the comma separated hosts. An empty value counts as not set; a value without hosts, and
-// hosts without a value, is an error, as is a value that cannot stand in an HTTP header. All errors come at once.
+// hosts without a value, is an error, as is a value that cannot stand in an HTTP header. Only JSON may have several lines.
+// All errors come at once.
 func SecretsFromEnv(environ []string) (SecretSet, error) {
 	values, hosts := map[string]string{}, map[string]string{}
 	for _, entry := range environ {
@@ -100,16 +102,26 @@ func SecretsFromEnv(environ []string) (SecretSet, error) {
 	return set, nil
 }
 
-// ParseSecrets reads secrets from JSON: {"NAME": {"value": "...", "hosts": ["host", "host:port"]}}. Errors say where
-// they are, never what stands there. All errors of the content come at once.
+// ParseSecrets reads secrets from JSON: {"NAME": {"value": "...", "hosts": ["host", "host:port"]}}, where a value of several
+// parts may be an object, too. Errors say where they are, never what stands there. All errors of the content come at once.
 func ParseSecrets(raw []byte) (SecretSet, error) {
 	var file map[string]struct {
-		Value string   `json:"value"`
-		Hosts []string `json:"hosts"`
+		Value json.RawMessage `json:"value"`
+		Hosts []string        `json:"hosts"`
 	}
 	dec := json.NewDecoder(strings.NewReader(string(raw)))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&file)
+	values := map[string]string{}
+	for key, secret := range file {
+		if value := string(secret.Value); strings.HasPrefix(value, "{") || value == "" {
+			values[key] = value
+		} else if text := ""; json.Unmarshal(secret.Value, &text) != nil {
+			err = errors.New("neither text nor an object")
+		} else {
+			values[key] = text
+		}
+	}
 	if err == nil && dec.InputOffset() < int64(len(raw)) {
 		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
 			err = errors.New("more than one document")
@@ -127,7 +139,7 @@ func ParseSecrets(raw []byte) (SecretSet, error) {
 			errs = append(errs, fmt.Errorf("secret %q: another name in the file differs only in case or punctuation", key))
 			continue
 		}
-		errs = append(errs, set.add(fmt.Sprintf("secret %q", key), name, file[key].Value, file[key].Hosts))
+		errs = append(errs, set.add(fmt.Sprintf("secret %q", key), name, values[key], file[key].Hosts))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -137,8 +149,11 @@ func ParseSecrets(raw []byte) (SecretSet, error) {
 
 // add checks one secret and keeps it; where names its origin in errors.
 func (s SecretSet) add(where, name, value string, hosts []string) error {
+	if b := new(bytes.Buffer); strings.HasPrefix(strings.TrimSpace(value), "{") && json.Compact(b, []byte(value)) == nil {
+		value = b.String()
+	}
 	if value == "" || !validValue(value) || value != strings.TrimSpace(value) {
-		return fmt.Errorf("%s: the value must be a line of visible characters", where)
+		return fmt.Errorf("%s: the value must be a line of visible characters, or JSON", where)
 	}
 	secret := Secret{Value: value}
 	for _, host := range hosts {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -25,14 +24,17 @@ import (
 // A service is what the gateway knows of one service beside its contract: where it may be called, whether it fails a
 // lot, how many calls are under way. Immutable but for the parts that lock themselves.
 type service struct {
-	id      string
-	base    string  // host:port of base_url
-	secure  bool    // base_url is https, so nothing of this service ever travels without TLS
-	hosts   hostSet // base and what the contract allows beside it
-	auth    *caiov1.Auth
-	signed  string        // canonical name of the header that carries the credential; "" for none
-	start   []byte        // the contract as the guest sees it
-	timeout time.Duration // of one try
+	id     string
+	base   string  // host:port of base_url
+	secure bool    // base_url is https, so nothing of this service ever travels without TLS
+	hosts  hostSet // base and what the contract allows beside it
+	auth   *caiov1.Auth
+	// signed are the canonical names of the headers that are the host's alone because it signs, nil where it does not;
+	// parameter is the same in URLs, "" for none.
+	signed    []string
+	parameter string
+	start     []byte        // the contract as the guest sees it
+	timeout   time.Duration // of one try
 
 	breaker  circuitbreaker.CircuitBreaker[any]
 	permits  bulkhead.Bulkhead[any] // nil: as many at once as there are
@@ -94,26 +96,6 @@ func newService(c *caiov1.Contract, o *Options) (*service, error) {
 	}
 	s.breaker = newBreaker(s.id, o)
 	return s, nil
-}
-
-// readAuth checks how the host is to sign.
-func (s *service) readAuth() error {
-	switch scheme := s.auth.GetScheme(); scheme {
-	case "", "none":
-	case "bearer":
-		s.signed = "Authorization"
-	case "header":
-		s.signed = http.CanonicalHeaderKey(s.auth.GetHeader())
-		if !validName(s.signed) || hostHeader(s.signed) {
-			return refused("name a header in adapter.auth.header, such as x-api-key", "service %s: a credential cannot be sent in header %q", s.id, s.auth.GetHeader())
-		}
-	default:
-		return refused("set adapter.auth.scheme to none, bearer or header", "service %s: adapter.auth.scheme %q is not known", s.id, scheme)
-	}
-	if s.signed != "" && s.auth.GetSecret() == "" {
-		return refused("name the secret in adapter.auth.secret", "service %s: adapter.auth names no secret", s.id)
-	}
-	return nil
 }
 
 func guestView(c *caiov1.Contract) ([]byte, error) {

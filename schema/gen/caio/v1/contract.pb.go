@@ -689,7 +689,7 @@ func (x *RateLimit) GetTokensPerMinute() float64 {
 	return 0
 }
 
-// Cost is what an execution costs. Neither number stated: unknown, which no budget allows.
+// Cost is what an execution costs: the sum of all that is stated. Nothing stated: unknown, which no budget allows.
 type Cost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For each request, in currency, >= 0. Absent: not stated.
@@ -697,7 +697,13 @@ type Cost struct {
 	// For each token.
 	PerToken *TokenCost `protobuf:"bytes,2,opt,name=per_token,json=perToken,proto3" json:"per_token,omitempty"`
 	// ISO 4217 code.
-	Currency      string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// For each character of text that is spoken, in currency, >= 0. Absent: not stated.
+	PerCharacter *float64 `protobuf:"fixed64,4,opt,name=per_character,json=perCharacter,proto3,oneof" json:"per_character,omitempty"`
+	// For each second of audio, in currency, >= 0. Absent: not stated.
+	PerSecond *float64 `protobuf:"fixed64,5,opt,name=per_second,json=perSecond,proto3,oneof" json:"per_second,omitempty"`
+	// For each picture, search, or whatever else the service is paid by the piece for, in currency, >= 0. Absent: not stated.
+	PerUnit       *float64 `protobuf:"fixed64,6,opt,name=per_unit,json=perUnit,proto3,oneof" json:"per_unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -753,13 +759,40 @@ func (x *Cost) GetCurrency() string {
 	return ""
 }
 
+func (x *Cost) GetPerCharacter() float64 {
+	if x != nil && x.PerCharacter != nil {
+		return *x.PerCharacter
+	}
+	return 0
+}
+
+func (x *Cost) GetPerSecond() float64 {
+	if x != nil && x.PerSecond != nil {
+		return *x.PerSecond
+	}
+	return 0
+}
+
+func (x *Cost) GetPerUnit() float64 {
+	if x != nil && x.PerUnit != nil {
+		return *x.PerUnit
+	}
+	return 0
+}
+
 // TokenCost is the price of one token.
 type TokenCost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For each token read, in the cost's currency, >= 0. Absent: not stated.
 	In *float64 `protobuf:"fixed64,1,opt,name=in,proto3,oneof" json:"in,omitempty"`
 	// For each token written, in the cost's currency, >= 0. Absent: not stated.
-	Out           *float64 `protobuf:"fixed64,2,opt,name=out,proto3,oneof" json:"out,omitempty"`
+	Out *float64 `protobuf:"fixed64,2,opt,name=out,proto3,oneof" json:"out,omitempty"`
+	// For each token read that came from the provider's cache, in place of in, >= 0. Absent: as in.
+	CachedIn *float64 `protobuf:"fixed64,3,opt,name=cached_in,json=cachedIn,proto3,oneof" json:"cached_in,omitempty"`
+	// For each token read that was put into the provider's cache, in place of in, >= 0. Absent: as in.
+	CacheWrite *float64 `protobuf:"fixed64,4,opt,name=cache_write,json=cacheWrite,proto3,oneof" json:"cache_write,omitempty"`
+	// For each token of reasoning, in place of out, >= 0. Absent: as out.
+	Reasoning     *float64 `protobuf:"fixed64,5,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -804,6 +837,27 @@ func (x *TokenCost) GetIn() float64 {
 func (x *TokenCost) GetOut() float64 {
 	if x != nil && x.Out != nil {
 		return *x.Out
+	}
+	return 0
+}
+
+func (x *TokenCost) GetCachedIn() float64 {
+	if x != nil && x.CachedIn != nil {
+		return *x.CachedIn
+	}
+	return 0
+}
+
+func (x *TokenCost) GetCacheWrite() float64 {
+	if x != nil && x.CacheWrite != nil {
+		return *x.CacheWrite
+	}
+	return 0
+}
+
+func (x *TokenCost) GetReasoning() float64 {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
 	}
 	return 0
 }
@@ -1156,15 +1210,34 @@ func (x *AdapterBinding) GetAuth() *Auth {
 	return nil
 }
 
-// Auth says how the host signs a call. The secret itself never stands in a contract.
+// Auth says how the host signs a call. The secret itself never stands in a contract. What the secret must be:
+// bearer, header, query: the credential; basic: {"username", "password"}; sigv4: {"access_key_id",
+// "secret_access_key"} and perhaps "session_token"; oauth2: {"client_id", "client_secret"};
+// google_service_account: the key file that Google gives out.
 type Auth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "none", "bearer", "header".
+	// "none", "bearer" (Authorization: Bearer), "header", "query" (a parameter of the URL), "basic" (RFC 7617), "sigv4"
+	// (AWS Signature Version 4), "oauth2" (client credentials, RFC 6749 section 4.4), "google_service_account" (RFC 7523).
 	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Name of the secret in the host's own store.
 	Secret string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
 	// scheme header: the header's name.
-	Header        string `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
+	Header string `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
+	// scheme header: word before the credential, such as "Token". Empty: none.
+	Prefix string `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// scheme query: the parameter's name, such as "key".
+	Parameter string `protobuf:"bytes,5,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// scheme sigv4: region that is signed for, such as "us-east-1".
+	Region string `protobuf:"bytes,6,opt,name=region,proto3" json:"region,omitempty"`
+	// scheme sigv4: service that is signed for, such as "bedrock".
+	Service string `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
+	// scheme oauth2: where tokens are fetched. Its host must be one of the secret's hosts.
+	TokenUrl string `protobuf:"bytes,8,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
+	// schemes oauth2, google_service_account: scopes that are asked for.
+	Scopes []string `protobuf:"bytes,9,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// scheme oauth2: audience that is asked for, where the provider wants one. Scheme google_service_account, in place of
+	// scopes: audience of a token that the host signs itself, without fetching one.
+	Audience      string `protobuf:"bytes,10,opt,name=audience,proto3" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1216,6 +1289,55 @@ func (x *Auth) GetSecret() string {
 func (x *Auth) GetHeader() string {
 	if x != nil {
 		return x.Header
+	}
+	return ""
+}
+
+func (x *Auth) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *Auth) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *Auth) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Auth) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Auth) GetTokenUrl() string {
+	if x != nil {
+		return x.TokenUrl
+	}
+	return ""
+}
+
+func (x *Auth) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Auth) GetAudience() string {
+	if x != nil {
+		return x.Audience
 	}
 	return ""
 }
@@ -1608,18 +1730,34 @@ const file_caio_v1_contract_proto_rawDesc = "" +
 	"\x11tokens_per_minute\x18\x03 \x01(\x01H\x02R\x0ftokensPerMinute\x88\x01\x01B\x16\n" +
 	"\x14_requests_per_secondB\x16\n" +
 	"\x14_requests_per_minuteB\x14\n" +
-	"\x12_tokens_per_minute\"\x89\x01\n" +
+	"\x12_tokens_per_minute\"\xa5\x02\n" +
 	"\x04Cost\x12$\n" +
 	"\vper_request\x18\x01 \x01(\x01H\x00R\n" +
 	"perRequest\x88\x01\x01\x12/\n" +
 	"\tper_token\x18\x02 \x01(\v2\x12.caio.v1.TokenCostR\bperToken\x12\x1a\n" +
-	"\bcurrency\x18\x03 \x01(\tR\bcurrencyB\x0e\n" +
-	"\f_per_request\"F\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12(\n" +
+	"\rper_character\x18\x04 \x01(\x01H\x01R\fperCharacter\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"per_second\x18\x05 \x01(\x01H\x02R\tperSecond\x88\x01\x01\x12\x1e\n" +
+	"\bper_unit\x18\x06 \x01(\x01H\x03R\aperUnit\x88\x01\x01B\x0e\n" +
+	"\f_per_requestB\x10\n" +
+	"\x0e_per_characterB\r\n" +
+	"\v_per_secondB\v\n" +
+	"\t_per_unit\"\xdd\x01\n" +
 	"\tTokenCost\x12\x13\n" +
 	"\x02in\x18\x01 \x01(\x01H\x00R\x02in\x88\x01\x01\x12\x15\n" +
-	"\x03out\x18\x02 \x01(\x01H\x01R\x03out\x88\x01\x01B\x05\n" +
+	"\x03out\x18\x02 \x01(\x01H\x01R\x03out\x88\x01\x01\x12 \n" +
+	"\tcached_in\x18\x03 \x01(\x01H\x02R\bcachedIn\x88\x01\x01\x12$\n" +
+	"\vcache_write\x18\x04 \x01(\x01H\x03R\n" +
+	"cacheWrite\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\x05 \x01(\x01H\x04R\treasoning\x88\x01\x01B\x05\n" +
 	"\x03_inB\x06\n" +
-	"\x04_out\"\xcd\x01\n" +
+	"\x04_outB\f\n" +
+	"\n" +
+	"_cached_inB\x0e\n" +
+	"\f_cache_writeB\f\n" +
+	"\n" +
+	"_reasoning\"\xcd\x01\n" +
 	"\aPrivacy\x12#\n" +
 	"\rdata_locality\x18\x01 \x01(\tR\fdataLocality\x12\x1e\n" +
 	"\n" +
@@ -1646,11 +1784,19 @@ const file_caio_v1_contract_proto_rawDesc = "" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x123\n" +
 	"\bsettings\x18\x03 \x01(\v2\x17.google.protobuf.StructR\bsettings\x12!\n" +
-	"\x04auth\x18\x04 \x01(\v2\r.caio.v1.AuthR\x04auth\"N\n" +
+	"\x04auth\x18\x04 \x01(\v2\r.caio.v1.AuthR\x04auth\"\x87\x02\n" +
 	"\x04Auth\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x16\n" +
-	"\x06header\x18\x03 \x01(\tR\x06header\"\x95\x02\n" +
+	"\x06header\x18\x03 \x01(\tR\x06header\x12\x16\n" +
+	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12\x1c\n" +
+	"\tparameter\x18\x05 \x01(\tR\tparameter\x12\x16\n" +
+	"\x06region\x18\x06 \x01(\tR\x06region\x12\x18\n" +
+	"\aservice\x18\a \x01(\tR\aservice\x12\x1b\n" +
+	"\ttoken_url\x18\b \x01(\tR\btokenUrl\x12\x16\n" +
+	"\x06scopes\x18\t \x03(\tR\x06scopes\x12\x1a\n" +
+	"\baudience\x18\n" +
+	" \x01(\tR\baudience\"\x95\x02\n" +
 	"\tInvariant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
