@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +44,8 @@ type serveOptions struct {
 	checkShare                   float64
 	logKey, logName, storeKey    string
 	retention                    []string
+	private                      []string
+	proxy, ca                    string
 }
 
 func newServeCommand() *cobra.Command {
@@ -102,6 +107,10 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.StringVar(&o.storeKey, "encryption-key", "", "file of the key (64 hex digits) that encrypts the store; a store keeps the choice with which it was made")
 	f.StringArrayVar(&o.retention, "retention", nil, "days that traces' bodies are kept: 90 for everybody, acme=30 for a tenant, may be repeated; 0: for ever (default)")
 	f.StringVar(&o.logName, "log-name", "", "name of the log, such as traces.example.com/eu, where its key is made at the first start (default a random one)")
+	f.StringSliceVar(&o.private, "private-upstreams", []string{"listed"}, "private addresses that services are called at: listed (what contracts name as an address or localhost), "+
+		"names, addresses, networks such as 10.0.0.0/8; or none")
+	f.StringVar(&o.proxy, "upstream-proxy", "", "proxy that services are called through: a URL (http, https, socks5), or env for HTTPS_PROXY and NO_PROXY")
+	f.StringVar(&o.ca, "upstream-ca", "", "file of certificates (PEM) of authorities that services are trusted by, beside the system's")
 	o.policies = addPolicySources(cmd)
 	o.engine = addEngine(cmd)
 	return cmd
@@ -192,7 +201,11 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	gw := gateway.New(gateway.Options{Secrets: secrets, Logger: log})
+	transport, private, err := o.upstreams()
+	if err != nil {
+		return err
+	}
+	gw := gateway.New(gateway.Options{Secrets: secrets, Transport: transport, Private: private, Logger: log})
 	down.add(gw.Close)
 	witnesses, err := trace.Witnesses(o.witnesses)
 	if err != nil {
@@ -266,6 +279,35 @@ func (o *serveOptions) loadSecrets() (gateway.SecretSet, error) {
 		return nil, fmt.Errorf("--secrets %s: %w", o.secrets, err)
 	}
 	return fromFile.With(fromEnv), nil
+}
+
+// upstreams returns how services are reached.
+func (o *serveOptions) upstreams() (*http.Transport, gateway.Private, error) {
+	private, err := gateway.ParsePrivate(o.private)
+	if err != nil {
+		return nil, private, fmt.Errorf("--private-upstreams: %w", err)
+	}
+	how := gateway.TransportOptions{Private: private}
+	var proxy string
+	if how.Proxy, proxy, err = gateway.ParseProxy(o.proxy); err != nil {
+		return nil, private, fmt.Errorf("--upstream-proxy: %w", err)
+	}
+	if proxy != "" {
+		how.Private.Hosts = append(slices.Clone(private.Hosts), strings.ToLower(proxy))
+	}
+	if o.ca != "" {
+		raw, err := os.ReadFile(o.ca)
+		if err != nil {
+			return nil, private, fmt.Errorf("--upstream-ca: %w", err)
+		}
+		if how.Roots, err = x509.SystemCertPool(); err != nil {
+			return nil, private, fmt.Errorf("read the system's certificates: %w", err)
+		}
+		if !how.Roots.AppendCertsFromPEM(raw) {
+			return nil, private, fmt.Errorf("--upstream-ca %s: there is no certificate in it: it must be PEM", o.ca)
+		}
+	}
+	return gateway.NewTransport(how), private, nil
 }
 
 // history loads what is remembered of services, and keeps it until the house is taken down.

@@ -180,7 +180,7 @@ func (x *execution) report(ctx context.Context, p *permit, a *attempt, took time
 		p.tell(a.status < 500 || a.status == http.StatusNotImplemented)
 	case ctx.Err() != nil && !(errors.Is(ctx.Err(), context.DeadlineExceeded) && took >= x.gateway.options.Breaker.Hung):
 		p.abandon()
-	case errors.Is(a.err, errForbiddenAddress):
+	case isRefusedAddress(a.err):
 		p.abandon()
 	case errors.As(a.err, &own), errors.As(a.err, &large):
 		p.tell(true) // it answered; that we do not like where it redirects to is another matter
@@ -216,7 +216,7 @@ func (a *attempt) worthRepeating(idempotent, taken bool) bool {
 	switch {
 	case errors.As(a.err, &noToken):
 		return noToken.again
-	case errors.As(a.err, &own), errors.As(a.err, &large), errors.Is(a.err, errForbiddenAddress),
+	case errors.As(a.err, &own), errors.As(a.err, &large), isRefusedAddress(a.err),
 		errors.As(a.err, &cert), errors.As(a.err, &noTLS), errors.As(a.err, &name) && name.IsNotFound:
 		return false // it would be the same again
 	case errors.As(a.err, &network) && network.Op == "dial":
@@ -265,6 +265,10 @@ func (x *execution) callError(host string, err error, tries int) *Error {
 	var network *net.OpError
 	if errors.As(err, &network) && network.Op == "dial" {
 		e.Hint = "see that the service runs, and that api.base_url of its contract leads there"
+	}
+	if isRefusedAddress(err) {
+		name, _, _ := net.SplitHostPort(host)
+		e.Hint = privateHint(err, name)
 	}
 	switch {
 	case errors.As(err, &noToken):

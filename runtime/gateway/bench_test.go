@@ -42,7 +42,7 @@ func BenchmarkExecute(b *testing.B) {
 		}
 	})
 	b.Run("client", func(b *testing.B) {
-		client := &http.Client{Transport: gateway.NewTransport()}
+		client := &http.Client{Transport: gateway.NewTransport(gateway.TransportOptions{})}
 		defer client.CloseIdleConnections()
 		b.ReportAllocs()
 		for b.Loop() {

@@ -4,7 +4,8 @@
 //
 // What it guarantees:
 //
-//   - Only the hosts of the contract are called, at each redirect anew; link-local and metadata addresses never.
+//   - Only the hosts of the contract are called, at each redirect anew; link-local and metadata addresses never, private
+//     ones only where they are allowed (Private). What counts is the address that is dialed, not what DNS said before.
 //   - Credentials are added after the adapter has spoken, travel over TLS (or loopback) to the hosts they are listed
 //     for, follow no redirect to another host, and appear in no error.
 //   - A call that may have been processed is not made twice: what is not idempotent is tried again only when it cannot
@@ -38,9 +39,11 @@ import (
 type Options struct {
 	// Secrets finds the credentials that contracts name. nil: there are none.
 	Secrets Secrets
-	// Transport makes the calls. nil: NewTransport(). It must not follow redirects itself. Whoever brings another one
-	// has to refuse link-local addresses behind DNS names there; addresses written in URLs are refused here.
+	// Transport makes the calls. nil: NewTransport, with Private. It must not follow redirects itself. Whoever brings another
+	// one has to refuse link-local and private addresses behind DNS names there; addresses written in URLs are refused here.
 	Transport http.RoundTripper
+	// Private says which private addresses may be called. The zero value: those that contracts name.
+	Private Private
 	// Logger is told of circuits that open and close. nil: nobody is.
 	Logger *slog.Logger
 
@@ -97,7 +100,7 @@ func (o Options) withDefaults() Options {
 		o.Secrets = SecretSet{}
 	}
 	if o.Transport == nil {
-		o.Transport = NewTransport()
+		o.Transport = NewTransport(TransportOptions{Private: o.Private})
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -137,7 +140,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{options: o.withDefaults()}
 	g.services = newServices(&g.options)
-	g.tokens = newTokens(g.options.Transport)
+	g.tokens = newTokens(&g.options)
 	g.retry = newRetry(g.options.MaxAttempts)
 	return g
 }

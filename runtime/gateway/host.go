@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // A hostSet holds "host:port" in lower case, IPv6 addresses in brackets.
@@ -124,36 +123,4 @@ func isLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// errForbiddenAddress says that an address is never called, whatever name led to it.
-var errForbiddenAddress = errors.New("link-local and cloud metadata addresses are never called")
-
-// forbidden tells whether an address belongs to the machine's own surroundings: whoever gets a service to ask there
-// gets the machine's credentials.
-func forbidden(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); nat64.Contains(addr) {
-		b := addr.As16()
-		addr = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	switch addr.String() {
-	case "fd00:ec2::254", // AWS over IPv6
-		"fd20:ce::254",    // Google Cloud over IPv6
-		"100.100.100.200": // Alibaba Cloud
-		return true
-	}
-	return addr.IsLinkLocalUnicast() // 169.254.0.0/16, fe80::/10
-}
-
-// guard is a net.Dialer's Control: it sees the address after the name was resolved, so DNS cannot lead around it.
-func guard(_, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("dial %q: %w", address, err)
-	}
-	if forbidden(ap.Addr()) {
-		return fmt.Errorf("dial %s: %w", ap.Addr(), errForbiddenAddress)
-	}
-	return nil
 }

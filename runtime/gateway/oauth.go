@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ const (
 // oauth2 returns what fetches tokens with a client's credentials (RFC 6749, section 4.4). Servers must take them as a user's
 // name and password (section 2.3.1); some that do not want them in the form.
 func (t *tokens) oauth2(s *service, f *secretFile, listed hostSet) (func(context.Context) (*token, error), error) {
-	u, err := tokenURL(s, s.auth.GetTokenUrl(), "adapter.auth.token_url of the contract", listed)
+	u, err := t.tokenURL(s, s.auth.GetTokenUrl(), "adapter.auth.token_url of the contract", listed)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func (t *tokens) google(s *service, f *secretFile, listed hostSet) (func(context
 	if where == "" {
 		where = "https://oauth2.googleapis.com/token"
 	}
-	u, err := tokenURL(s, where, "token_uri of the secret", listed)
+	u, err := t.tokenURL(s, where, "token_uri of the secret", listed)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func (t *tokens) google(s *service, f *secretFile, listed hostSet) (func(context
 }
 
 // tokenURL checks where tokens are fetched from: what is sent there is worth as much as the secret.
-func tokenURL(s *service, raw, what string, listed hostSet) (*url.URL, error) {
+func (t *tokens) tokenURL(s *service, raw, what string, listed hostSet) (*url.URL, error) {
 	u, hostport, err := parseURL(raw)
 	name := s.auth.GetSecret()
 	if err != nil {
@@ -103,10 +102,7 @@ func tokenURL(s *service, raw, what string, listed hostSet) (*url.URL, error) {
 	if u.Scheme != "https" && !isLoopback(u.Hostname()) {
 		return nil, refused("use https in "+what, "service %s: secret %q would be sent to host %s without TLS", s.id, name, hostport)
 	}
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && forbidden(addr) {
-		return nil, refused("", "service %s: host %s: %v", s.id, hostport, errForbiddenAddress)
-	}
-	return u, nil
+	return u, t.options.allowed(s, u, hostport)
 }
 
 // fetch asks for a token (RFC 6749, section 5). Redirects are not followed.
@@ -116,9 +112,9 @@ func (t *tokens) fetch(ctx context.Context, s *service, u *url.URL, form url.Val
 		header["Authorization"] = []string{authorization}
 	}
 	failed := &tokenError{hint: "see that adapter.auth and the secret are what the provider gave out"}
-	resp, err := t.transport.RoundTrip(newRequest(ctx, http.MethodPost, u, header, []byte(form.Encode())))
+	resp, err := t.options.Transport.RoundTrip(newRequest(ctx, http.MethodPost, u, header, []byte(form.Encode())))
 	if err != nil {
-		failed.again, failed.cause = !errors.Is(err, errForbiddenAddress), err
+		failed.again, failed.cause = !isRefusedAddress(err), err
 		failed.message = fmt.Sprintf("fetch a token for secret %q at %s: %v", s.auth.GetSecret(), u.Host, err)
 		return nil, failed
 	}

@@ -86,11 +86,28 @@ func (x *execution) mayCall(u *url.URL, hostport string) error {
 	if err := x.service.allows(u, hostport); err != nil {
 		return err
 	}
-	// Dialing refuses them too (guard), but a transport that was handed in may not.
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && forbidden(addr) {
-		return refused("", "service %s: host %s: %v", x.service.id, hostport, errForbiddenAddress)
+	return x.gateway.options.allowed(x.service, u, hostport)
+}
+
+// allowed refuses addresses that are written in URLs. Dialing refuses them too, but a transport that was handed in may not, and a
+// proxy is dialed in their place.
+func (o *Options) allowed(s *service, u *url.URL, hostport string) error {
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return nil // a name
+	}
+	if err := o.Private.check(u.Hostname(), addr); err != nil {
+		return refused(privateHint(err, u.Hostname()), "service %s: host %s: %v", s.id, hostport, err)
 	}
 	return nil
+}
+
+// privateHint says how an address could be allowed, "" where it cannot.
+func privateHint(err error, host string) string {
+	if !errors.Is(err, errPrivateAddress) {
+		return ""
+	}
+	return "serve with --private-upstreams listed," + host + " if this service belongs to the operator's own network"
 }
 
 // redactBytes keeps secrets that an upstream sends back away from the guest. Short ones are left alone: "ollama", a usual

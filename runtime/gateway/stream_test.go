@@ -132,7 +132,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	transport := gateway.NewTransport()
+	transport := gateway.NewTransport(gateway.TransportOptions{})
 	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	g := open(t, gateway.Options{Transport: transport})
 	var all strings.Builder
@@ -410,7 +410,7 @@ func TestFinishedStreamGivesItsConnectionBack(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	transport := gateway.NewTransport()
+	transport := gateway.NewTransport(gateway.TransportOptions{})
 	t.Cleanup(transport.CloseIdleConnections)
 	for range 5 {
 		// Close waits for the draining, so that each call finds the connection of the one before.

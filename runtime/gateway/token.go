@@ -92,13 +92,13 @@ const maxSources = 1024
 
 // tokens keeps the sources: one for each set of credentials and what is asked for with it. Safe for concurrent use.
 type tokens struct {
-	transport http.RoundTripper
-	mu        sync.Mutex
-	bySeed    map[[sha256.Size]byte]*tokenSource
+	options *Options
+	mu      sync.Mutex
+	bySeed  map[[sha256.Size]byte]*tokenSource
 }
 
-func newTokens(transport http.RoundTripper) *tokens {
-	return &tokens{transport: transport, bySeed: map[[sha256.Size]byte]*tokenSource{}}
+func newTokens(o *Options) *tokens {
+	return &tokens{options: o, bySeed: map[[sha256.Size]byte]*tokenSource{}}
 }
 
 // source returns the source of the tokens that s signs with. value is the secret, f its parts, listed its hosts.
