@@ -18,7 +18,8 @@ func newAdapterCommand() *cobra.Command {
 		Use:   "adapter",
 		Short: "Write, build, test and try adapters",
 	}
-	cmd.AddCommand(newAdapterNewCommand(), newAdapterBuildCommand(), newAdapterTestCommand(), newAdapterInspectCommand(), newAdapterDryRunCommand())
+	cmd.AddCommand(newAdapterNewCommand(), newAdapterBuildCommand(), newAdapterTestCommand(), newAdapterInspectCommand(), newAdapterDryRunCommand(),
+		newAdapterInstallCommand(), newAdapterListCommand(), newAdapterRemoveCommand())
 	return cmd
 }
 

@@ -57,6 +57,7 @@ type peer struct {
 	workflows     caiov1connect.WorkflowServiceClient
 	system        caiov1connect.SystemServiceClient
 	admin         caiov1connect.AdminServiceClient
+	adapters      caiov1connect.AdapterServiceClient
 }
 
 // dial prepares calls to the server; nothing is sent yet. The context that comes with it ends with the timeout or with
@@ -90,6 +91,7 @@ func (r *remote) dial(ctx context.Context) (context.Context, *peer, error) {
 	p.workflows = caiov1connect.NewWorkflowServiceClient(client, address)
 	p.system = caiov1connect.NewSystemServiceClient(client, address)
 	p.admin = caiov1connect.NewAdminServiceClient(client, address)
+	p.adapters = caiov1connect.NewAdapterServiceClient(client, address)
 	return ctx, p, nil
 }
 
@@ -228,7 +230,7 @@ func isRefusal(code string) bool {
 	switch code {
 	case "INVALID_REQUEST", "INVALID_CONTRACT", "SERVICE_NOT_FOUND", "SERVICE_EXISTS", "NO_MATCHING_SERVICE",
 		"RULE_VIOLATION", "SECURITY_VIOLATION", "BUDGET_EXCEEDED", "LATENCY_EXCEEDED", "GUARANTEE_VIOLATION",
-		"TRACE_NOT_FOUND", "PERMISSION_DENIED", "INVALID_POLICY", "POLICY_NOT_FOUND":
+		"TRACE_NOT_FOUND", "PERMISSION_DENIED", "INVALID_POLICY", "POLICY_NOT_FOUND", "INVALID_ADAPTER":
 		return true
 	}
 	return false

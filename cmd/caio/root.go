@@ -71,7 +71,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newServeCommand(), newDecideCommand(), newOrchestrateCommand(), newWorkflowCommand(),
 		newContractCommand(), newPolicyCommand(), newServiceCommand(), newAdapterCommand(), newTraceCommand(), newBackupCommand(), newRestoreCommand(),
-		newTokenCommand(), newVersionCommand(),
+		newTokenCommand(), newVersionCommand(), newTrialCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.HasSubCommands() {

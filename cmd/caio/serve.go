@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -36,6 +35,7 @@ type serveOptions struct {
 	jwks, issuer, audience       string
 	insecureDev, allowUntraced   bool
 	origins, witnesses           []string
+	adapterKeys                  []string
 	maxBody                      int
 	grace, halfLife              time.Duration
 	logLevel                     string
@@ -98,6 +98,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f.BoolVar(&o.allowUntraced, "allow-untraced", false, "take requests that ask that no trace of them is kept (durability none)")
 	f.StringSliceVar(&o.origins, "cors-origin", nil, "web origin whose pages may call; may be repeated")
 	f.StringArrayVar(&o.witnesses, "witness", nil, "public key (name+hash+base64) of a witness whose signatures below the log's checkpoints are taken; may be repeated")
+	f.StringArrayVar(&o.adapterKeys, "adapter-key", nil, "PEM file of an Ed25519 key whose signature lets adapters be installed, TENANT=FILE for a tenant's; may be repeated (default: none is asked for)")
 	f.IntVar(&o.maxBody, "max-body", 0, "largest request body in bytes (default 4 MiB)")
 	f.DurationVar(&o.grace, "grace", 30*time.Second, "how long running requests may take to finish at the end")
 	f.DurationVar(&o.halfLife, "history-half-life", engine.DefaultHalfLife, "how long until what a service did counts half; at least 1s")
@@ -193,7 +194,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	catalog, err := o.adapters(ctx, st, &down)
+	installed, err := o.adapters(ctx, st, log, &down)
 	if err != nil {
 		return err
 	}
@@ -218,7 +219,7 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 	down.add(traces.Close)
 	retain(ctx, keep, traces, log, &down)
 	e, err := engine.New(engine.Options{
-		Registry: registry, Policies: set, Origin: origin, Adapters: catalog, Gateway: gw, Traces: traces, Store: st, Schema: schema,
+		Registry: registry, Policies: set, Origin: origin, Installed: installed, Gateway: gw, Traces: traces, Store: st, Schema: schema,
 		History: history, Logger: log, Release: buildVersion().GetVersion(), PolicyEngine: o.engine.value, CheckShare: o.checkShare,
 		AllowUntraced: o.allowUntraced,
 	})
@@ -238,7 +239,9 @@ func serve(ctx context.Context, o *serveOptions, log *slog.Logger) (err error) {
 		return fmt.Errorf("listen: %w (choose another with --addr)", err)
 	}
 	log.InfoContext(ctx, "serving", "addr", listener.Addr().String(), "services", registry.Len(), "rules", set.Len(),
-		"adapters", len(catalog.List()), "started_in", time.Since(start).Round(time.Millisecond))
+		"adapters", len(e.Snapshot().Adapters.List()), "started_in", time.Since(start).Round(time.Millisecond))
+	// What was read and compiled on the way here is garbage now, several times what lives; nobody waits yet.
+	debug.FreeOSMemory()
 	err = s.Serve(ctx, listener)
 	log.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err
@@ -334,30 +337,28 @@ func (o *serveOptions) history(ctx context.Context, st *store.Store, log *slog.L
 	return history, nil
 }
 
-// adapters admits every module, stores it, so that it can be told what executed, and returns what they hold.
-func (o *serveOptions) adapters(ctx context.Context, st *store.Store, down *closers) (*adapter.Catalog, error) {
-	runtime, err := adapter.Open(ctx, adapter.Options{CacheDir: filepath.Join(o.data, "cache")})
+// adapters loads what came with the server, what --plugins holds, and over it what was installed while it ran.
+func (o *serveOptions) adapters(ctx context.Context, st *store.Store, log *slog.Logger, down *closers) (engine.Installed, error) {
+	keys, err := readAdapterKeys(o.adapterKeys)
 	if err != nil {
-		return nil, err
+		return engine.Installed{}, err
+	}
+	cache := filepath.Join(o.data, "cache")
+	command, err := trial(cache)
+	if err != nil {
+		return engine.Installed{}, err
+	}
+	runtime, err := adapter.Open(ctx, adapter.Options{CacheDir: cache, Trial: command})
+	if err != nil {
+		return engine.Installed{}, err
 	}
 	// The house is taken down when ctx has ended; closing must not be canceled with it.
 	down.add(func() error { return runtime.Close(context.WithoutCancel(ctx)) })
 	files, err := readPlugins(o.plugins)
 	if err != nil {
-		return nil, err
+		return engine.Installed{}, err
 	}
-	var modules []*adapter.Module
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		module, err := runtime.Load(ctx, name, files[name])
-		if err != nil {
-			return nil, fmt.Errorf("load adapter %s: %w", name, err)
-		}
-		if _, err := st.PutContent(ctx, files[name]); err != nil {
-			return nil, fmt.Errorf("keep adapter %s: %w", name, err)
-		}
-		modules = append(modules, module)
-	}
-	return adapter.NewCatalog(modules...)
+	return engine.LoadAdapters(ctx, runtime, st, files, keys, log)
 }
 
 // closers are what was opened, to be closed in the reverse order.

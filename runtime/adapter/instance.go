@@ -241,7 +241,7 @@ func (in *instance) fault(err error) error {
 	var exit *sys.ExitError
 	switch {
 	case in.fuel != nil && int64(in.fuel.Get()) < 0:
-		return in.guestError(KindFuel, "it used up its %d instructions", in.module.runtime.options.Fuel)
+		return in.guestError(KindFuel, "it used up its %d instructions", in.module.runtime.options.Fuel/in.thrift)
 	case in.memory != nil && in.memory.Size() > limit-limit/8:
 		// What asks for memory in vain crashes in its own language's way; that it had grown to the limit, or within a step of
 		// it (Go's heap grows by 4 MiB), tells more than "unreachable".

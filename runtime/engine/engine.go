@@ -37,15 +37,16 @@ import (
 
 // Options is what an Engine is built from. Every field is required unless it says otherwise.
 type Options struct {
-	Registry *contract.Registry // nil: empty
-	Policies *policy.Set
-	Adapters *adapter.Catalog
-	Gateway  *gateway.Gateway
-	Traces   *trace.Log
-	Store    *store.Store     // keeps the registry over restarts
-	Schema   *contract.Schema // by which contracts were validated
-	Origin   PolicyOrigin     // where Policies come from; zero: from nowhere that is known
-	History  *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
+	Registry  *contract.Registry // nil: empty
+	Policies  *policy.Set
+	Adapters  *adapter.Catalog // nil: what Installed holds
+	Gateway   *gateway.Gateway
+	Traces    *trace.Log
+	Store     *store.Store     // keeps the registry over restarts
+	Schema    *contract.Schema // by which contracts were validated
+	Origin    PolicyOrigin     // where Policies come from; zero: from nowhere that is known
+	Installed Installed        // what Adapters holds, and how it changes; zero: it does not
+	History   *History         // of the services; nil: NewHistory(0). Whoever makes it keeps it: see History.Keep
 
 	Release        string           // of the server, as bundles name it; empty: not said
 	AllowUntraced  bool             // requests may ask that no trace of them is kept
@@ -64,9 +65,10 @@ type Engine struct {
 	referee  referee
 	shadow   shadow
 
-	change   sync.Mutex // one change of the registry or the policies at a time; guards watchers and policies.origin
+	change   sync.Mutex // one change of the registry, the policies or the adapters at a time; guards watchers, policies.origin and modules
 	watchers map[*watcher]struct{}
 	policies policyState
+	modules  []installed
 }
 
 // New returns an Engine that decides by opts, and stores what it decides by, so that it can be told of every decision. It
@@ -96,11 +98,17 @@ func New(opts Options) (*Engine, error) {
 	for service := range opts.Registry.All() {
 		opts.History.begin(service.ID())
 	}
+	if opts.Adapters == nil {
+		var err error
+		if opts.Adapters, err = catalog(opts.Installed.modules); err != nil {
+			return nil, err
+		}
+	}
 	snapshot, err := NewSnapshot(opts.Registry, opts.Policies, opts.PolicyEngine, opts.Adapters)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}}
+	e := &Engine{opts: opts, watchers: map[*watcher]struct{}{}, modules: opts.Installed.modules}
 	e.policies = policyState{turn: make(chan struct{}, 1), whatIf: make(chan struct{}, 1), origin: opts.Origin}
 	e.snapshot.Store(snapshot)
 	if err := e.keepInputs(context.Background(), snapshot); err != nil {

@@ -19,7 +19,10 @@ func allowed(procedure string) []string {
 	switch procedure {
 	case caiov1connect.RegistryServiceRegisterProcedure,
 		caiov1connect.RegistryServiceUpdateProcedure,
-		caiov1connect.RegistryServiceRemoveProcedure:
+		caiov1connect.RegistryServiceRemoveProcedure,
+		caiov1connect.AdapterServiceInstallProcedure,
+		caiov1connect.AdapterServiceRemoveProcedure,
+		caiov1connect.AdapterServiceListProcedure:
 		return []string{identity.RoleAdmin, identity.RoleOperator}
 	case caiov1connect.OrchestratorServiceOrchestrateProcedure,
 		caiov1connect.OrchestratorServiceOrchestrateStreamProcedure,

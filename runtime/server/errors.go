@@ -20,6 +20,7 @@ const (
 	codeInvalidRequest   = "INVALID_REQUEST"
 	codeInvalidContract  = "INVALID_CONTRACT"
 	codeInvalidPolicy    = "INVALID_POLICY"
+	codeInvalidAdapter   = "INVALID_ADAPTER"
 	codeServiceNotFound  = "SERVICE_NOT_FOUND"
 	codeTimeout          = "TIMEOUT"
 	codeCanceled         = "CANCELED"
@@ -40,6 +41,7 @@ const (
 	stageTrace        = "trace"
 	stagePolicy       = "policy"
 	stageAdmin        = "admin"
+	stageAdapter      = "adapter"
 	stageServe        = "serve"
 )
 
@@ -53,7 +55,7 @@ const hintSchema = "the messages are described in schema/proto/caio/v1; names ar
 // another service.
 func connectCode(code string) connect.Code {
 	switch code {
-	case codeInvalidRequest, codeInvalidContract, codeInvalidPolicy:
+	case codeInvalidRequest, codeInvalidContract, codeInvalidPolicy, codeInvalidAdapter:
 		return connect.CodeInvalidArgument // 400
 	case codeServiceNotFound, codeTraceNotFound, "POLICY_NOT_FOUND":
 		return connect.CodeNotFound // 404

@@ -158,7 +158,7 @@ func serviceNames() []string {
 	return []string{
 		caiov1connect.OrchestratorServiceName, caiov1connect.RegistryServiceName,
 		caiov1connect.TraceServiceName, caiov1connect.PolicyServiceName, caiov1connect.WorkflowServiceName,
-		caiov1connect.SystemServiceName, caiov1connect.AdminServiceName,
+		caiov1connect.SystemServiceName, caiov1connect.AdminServiceName, caiov1connect.AdapterServiceName,
 	}
 }
 
@@ -191,6 +191,8 @@ func (s *Server) build() (http.Handler, error) {
 	mount(caiov1connect.NewPolicyServiceHandler(newPolicies(s), gated...))
 	mount(caiov1connect.NewWorkflowServiceHandler(&workflows{s.opts.Engine}, gated...))
 	mount(caiov1connect.NewSystemServiceHandler(sys, open...))
+	path, modules := caiov1connect.NewAdapterServiceHandler(&adapters{s.opts.Engine, s.opts.Logger}, append(slices.Clone(gated), zipped(maxAdapterBytes))...)
+	mux.Handle(path, understood(limited(modules, max(limit, maxAdapterBytes), writer), writer))
 	// A backup goes to a file, and compressing it would take a processor from those who are served.
 	mount(caiov1connect.NewAdminServiceHandler(newAdmin(s), append(slices.Clone(gated), connect.WithCompressMinBytes(math.MaxInt))...))
 	// Strangers may call it, and gzip as connect brings it has no limit on what comes out.
@@ -240,7 +242,7 @@ func requests() []protoreflect.MessageDescriptor {
 	for _, file := range []protoreflect.FileDescriptor{
 		caiov1.File_caio_v1_orchestrator_proto, caiov1.File_caio_v1_registry_proto,
 		caiov1.File_caio_v1_trace_proto, caiov1.File_caio_v1_policy_proto, caiov1.File_caio_v1_workflow_proto,
-		caiov1.File_caio_v1_system_proto, caiov1.File_caio_v1_admin_proto,
+		caiov1.File_caio_v1_system_proto, caiov1.File_caio_v1_admin_proto, caiov1.File_caio_v1_adapter_proto,
 	} {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()

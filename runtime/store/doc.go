@@ -55,6 +55,7 @@
 //	J change                      a change of the registry, as in states.go; change has eight bytes, big-endian
 //	R digest                      the change after which the registry had that digest, of 32 bytes
 //	M "changes"                   the last change, and the registry's digest after it
+//	M "adapters"                  the installed modules of adapters, as in adapter.go
 //
 // In the index of a day:
 //
