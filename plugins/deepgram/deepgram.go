@@ -40,6 +40,11 @@ func (Adapter) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	return audio.Reader{Head: head, Transcript: transcript}.Step(state, ev)
 }
 
+// StepFrames takes pieces of a speech that came together.
+func (Adapter) StepFrames(state []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	return audio.Frames(state, frames)
+}
+
 func start(ev *adapter.Event) (adapter.Reply, error) {
 	c, err := normal.Start(ev, "transcription", "speech")
 	if err != nil {

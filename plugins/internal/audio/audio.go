@@ -50,7 +50,7 @@ func (r Reader) Step(state []byte, ev *adapter.Event) (adapter.Reply, error) {
 	case adapter.KindResponse:
 		return r.response(w, ev)
 	case adapter.KindFrame:
-		return w.frame(ev)
+		return w.pieces([]adapter.Frame{{Data: ev.Data}})
 	case adapter.KindEnd:
 		return r.end(w)
 	}
@@ -88,13 +88,24 @@ func (r Reader) response(w *Work, ev *adapter.Event) (adapter.Reply, error) {
 	return r.end(w)
 }
 
-// frame takes a piece of a speech. The pieces together are the result (caio.v1.Delta), so all are kept.
-func (w *Work) frame(ev *adapter.Event) (adapter.Reply, error) {
-	w.audio = append(w.audio, ev.Data...)
-	reply := adapter.Reply{State: w.encode()}
-	if !w.text && len(ev.Data) > 0 {
-		reply.Actions = []adapter.Action{normal.EmitAudio(ev.Data)}
+// Frames takes pieces of a speech that came together, as adapter.Batcher wants it.
+func Frames(state []byte, frames []adapter.Frame) (adapter.Reply, error) {
+	w, err := decode(state)
+	if err != nil {
+		return adapter.Reply{}, errors.New("state: " + err.Error())
 	}
+	return w.pieces(frames)
+}
+
+// pieces takes pieces of a speech. Together they are the result (caio.v1.Delta), so all are kept.
+func (w *Work) pieces(frames []adapter.Frame) (reply adapter.Reply, err error) {
+	for _, f := range frames {
+		w.audio = append(w.audio, f.Data...)
+		if !w.text && len(f.Data) > 0 {
+			reply.Actions = append(reply.Actions, normal.EmitAudio(f.Data))
+		}
+	}
+	reply.State = w.encode()
 	return reply, nil
 }
 
