@@ -1,4 +1,5 @@
-// Package m365 is the adapter "m365": Microsoft 365 by way of Microsoft Graph, for requests whose domain is "M365".
+// Package m365 is the adapter "m365": Microsoft 365 by way of Microsoft Graph, for requests whose domain is "M365". Any other is
+// refused, so that no search or chat gets to see a person's mail by chance.
 //
 //	search   POST /v1.0/search/query: what a person or an application may see of files, mails, sites, events
 //	chat     POST /beta/copilot/conversations, then .../{id}/chat: Microsoft 365 Copilot answers from the same
@@ -27,6 +28,7 @@ package m365
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/smarthausgroup/caio/plugins/internal/normal"
 	"github.com/smarthausgroup/caio/sdk/adapter"
@@ -84,6 +86,9 @@ func start(ev *adapter.Event) (adapter.Reply, error) {
 	c, err := normal.Start(ev, "search", "chat", "payload")
 	if err != nil {
 		return adapter.Reply{}, err
+	}
+	if !strings.EqualFold(c.Domain, "M365") {
+		return adapter.Reply{}, adapter.Unsupported("intent.domain", "it is not M365, and nothing else is to be asked of Microsoft 365")
 	}
 	set := settings{
 		types: c.Settings.List("entity_types"), paths: c.Settings.List("paths"), region: c.Settings.Text("region", ""),

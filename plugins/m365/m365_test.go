@@ -11,12 +11,22 @@ import (
 )
 
 func begin(settings, intent string) *play.Play {
+	intent = strings.Replace(intent, "{", `{"domain":"M365",`, 1)
 	return play.Begin(m365.Adapter{}, "https://graph.microsoft.com", settings, intent, true)
+}
+
+func TestOnlyWhatIsAboutMicrosoft365IsAskedThere(t *testing.T) {
+	for domain, asked := range map[string]bool{`"M365"`: true, `"m365"`: true, `""`: false, `"finance"`: false, `null`: false} {
+		p := play.Begin(m365.Adapter{}, "https://graph.microsoft.com", `{}`, `{"domain":`+domain+`,"search":{"query":"x"}}`, false)
+		if a := p.Last(); (a.Kind == adapter.ActionHTTP) != asked || !asked && !strings.Contains(a.Message, "intent.domain: ") {
+			t.Errorf("%s: %+v", domain, a)
+		}
+	}
 }
 
 // Example is the reference's own exchange, in short.
 func Example() {
-	p := begin(`{"time_zone":"America/New_York"}`, `{"domain":"M365","chat":{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"What meeting do I have at 9 AM?"}]}}`)
+	p := begin(`{"time_zone":"America/New_York"}`, `{"chat":{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"What meeting do I have at 9 AM?"}]}}`)
 	fmt.Println(p.Last().Method, p.Last().URL, string(p.Last().Body))
 	call := p.Respond(201, "application/json", `{"id":"0d11","state":"active","turnCount":0}`)
 	fmt.Println(call.Method, call.URL, string(call.Body))

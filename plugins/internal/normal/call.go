@@ -19,6 +19,7 @@ type Call struct {
 	Base     string     // the contract's api.base_url, without a slash at its end; never empty
 	Kind     string     // the body of the intent that is set, such as "chat"
 	Body     json.Value // that body
+	Domain   string     // the intent's field of work, such as "M365"; empty: not stated
 	Stream   bool       // the caller wants deltas
 	Settings Settings
 	Warnings []Warning // what was left out; they belong into the answer
@@ -45,6 +46,7 @@ func Start(ev *adapter.Event, kinds ...string) (*Call, error) {
 	c := &Call{
 		Base: strings.TrimRight(contract.Get("base_url").Text(), "/"), Stream: ev.Stream,
 		Settings: Settings{fields: contract.Get("settings")}, warn: intent.Get("unsupported").Text() == "warn",
+		Domain: intent.Get("domain").Text(),
 	}
 	if c.Base == "" {
 		return nil, misconfigured("the contract's api.base_url is empty")
