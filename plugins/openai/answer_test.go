@@ -164,30 +164,48 @@ func TestVectorsComeInTheOrderOfTheTexts(t *testing.T) {
 	}
 }
 
-// FuzzAnswer reads answers and frames that no provider should send: nothing panics, and what goes out is JSON.
+// FuzzAnswer reads answers and frames that no provider should send, and intents that no host would: nothing panics, and what goes
+// out is JSON, or a form.
 func FuzzAnswer(f *testing.F) {
-	f.Add(hello, 200, []byte(`{"choices":[{"message":{"content":"a","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}`), []byte(first))
-	f.Add(`{"embedding":{"input":["a"]}}`, 200, []byte(`{"data":[{"index":0,"embedding":"AACAPw=="}]}`), []byte(`{"choices":[{"delta":{"tool_calls":[{"index":3,"id":"x","function":{"arguments":"{"}}]}}]}`))
-	f.Add(`{"chat":{"messages":[{"role":"user","parts":[{"media_type":"image/png","data":"AA=="}]}],"tools":[{"name":"f"}],"stop":["x"]}}`, 400, []byte(`{"error":{"message":"x","code":"context_length_exceeded"}}`), []byte(`[DONE]`))
-	f.Fuzz(func(t *testing.T, intent string, status int, body, frame []byte) {
+	adapters := []openai.Adapter{
+		openai.New(openai.OpenAI()), openai.New(openai.AzureOpenAI()), openai.New(openai.Groq()), openai.New(openai.HuggingFace()), openai.New(openai.MetaLlama()),
+		openai.New(openai.Mistral()), openai.New(openai.Perplexity()), openai.New(openai.Together()), openai.New(openai.XAI()),
+	}
+	f.Add(uint8(0), false, hello, 200, []byte(`{"choices":[{"message":{"content":"a","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}`), []byte(first))
+	f.Add(uint8(0), false, `{"embedding":{"input":["a"]}}`, 200, []byte(`{"data":[{"index":0,"embedding":"AACAPw=="}]}`), []byte(`{"choices":[{"delta":{"tool_calls":[{"index":3,"id":"x","function":{"arguments":"{"}}]}}]}`))
+	f.Add(uint8(3), false, `{"chat":{"messages":[{"role":"user","parts":[{"media_type":"image/png","data":"AA=="}]}],"tools":[{"name":"f"}],"stop":["x"]}}`, 400, []byte(`{"error":{"message":"x","code":"context_length_exceeded"}}`), []byte(`[DONE]`))
+	f.Add(uint8(0), true, `{"chat":{"messages":[{"role":"assistant","content":"a","thoughts":[{"redacted":"E"}]}]}}`, 200, []byte(`{"status":"completed","output":[{"type":"reasoning","summary":[{"text":"a"}]},{"type":"function_call","arguments":{}}]}`), []byte(`{"type":"response.output_item.done","output_index":-1,"item":{"type":"function_call","name":"f"}}`))
+	f.Add(uint8(7), false, `{"image":{"prompt":"a","size":"01x9","images":[{"url":"x"}]}}`, 200, []byte(`{"data":[{"b64_json":"A"}]}`), []byte(`{"type":"response.completed","response":{}}`))
+	f.Add(uint8(6), false, `{"search":{"query":"q","exclude_domains":[1]}}`, 200, []byte(`{"results":[{}]}`), []byte(`{"event":{"delta":{"type":"tool_call"},"metrics":[{}]}}`))
+	f.Add(uint8(5), false, `{"transcription":{"audio":"AA==","words":true}}`, 200, []byte(`{"text":"a","segments":[{"start":"x"}]}`), []byte(` `))
+	f.Add(uint8(8), false, `{"speech":{"text":"a","media_type":"audio/wav"}}`, 200, []byte(`{"audio_data":"A"}`), []byte(`{"error":1}`))
+	f.Add(uint8(7), false, `{"rerank":{"query":"q","documents":["a"]}}`, 200, []byte(`{"results":[{"index":0,"relevance_score":1}]}`), []byte(`{"choices":[{"text":"a","finish_reason":"error"}]}`))
+	f.Fuzz(func(t *testing.T, which uint8, responses bool, intent string, status int, body, frame []byte) {
+		a := adapters[int(which)%len(adapters)]
 		check := func(reply adapter.Reply) adapter.Reply {
 			for _, a := range reply.Actions {
 				if strings.Contains(a.Message, "panicked") {
 					t.Fatal(a.Message)
 				}
-				if (a.Kind == adapter.ActionDone || a.Kind == adapter.ActionEmit) && !json.Valid(a.Data) || a.Kind == adapter.ActionHTTP && !json.Valid(a.Body) {
+				out := a.Kind == adapter.ActionHTTP && strings.HasPrefix(header(a, "Content-Type"), "application/json")
+				if (a.Kind == adapter.ActionDone || a.Kind == adapter.ActionEmit) && !json.Valid(a.Data) || out && !json.Valid(a.Body) {
 					t.Fatalf("%q %q", a.Data, a.Body)
 				}
 			}
 			return reply
 		}
+		settings := `{"model":"m"}`
+		if responses && which == 0 {
+			settings = `{"model":"m","api":"responses"}`
+		}
 		for _, stream := range []bool{false, true} {
-			start := check(adapter.Run(openai.New(openai.OpenAI()), nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Stream: stream,
-				Contract: []byte(`{"base_url":"https://x","settings":{"model":"m"}}`)}))
-			reply := check(respond(start.State, status, body))
+			start := check(adapter.Run(a, nil, &adapter.Event{Kind: adapter.KindStart, Intent: []byte(intent), Stream: stream,
+				Contract: []byte(`{"base_url":"https://x","settings":` + settings + `}`)}))
+			reply := check(adapter.Run(a, start.State, &adapter.Event{Kind: adapter.KindResponse, Status: status, Body: body}))
 			for range 2 {
-				reply = check(adapter.Run(openai.New(openai.OpenAI()), reply.State, &adapter.Event{Kind: adapter.KindFrame, Data: frame}))
+				reply = check(adapter.Run(a, reply.State, &adapter.Event{Kind: adapter.KindFrame, Data: frame}))
 			}
+			check(adapter.Run(a, reply.State, &adapter.Event{Kind: adapter.KindEnd}))
 		}
 	})
 }
