@@ -11,8 +11,6 @@
 // A voice is part of Deepgram's names of models: a speech's voice is such a name ("aura-2-zeus-en"), or only what stands for it
 // there ("zeus"). A transcription brings its audio as the body, or names its URL. Words are written as they stand in the text,
 // with capitals and punctuation, where the provider was asked for those.
-//
-// The secret of auth scheme "header" for the header Authorization is "Token " and the key; a JWT goes by scheme "bearer".
 package deepgram
 
 import (
