@@ -99,7 +99,7 @@ func stream(ctx context.Context, client caiov1connect.OrchestratorServiceClient,
 func (b *bench) streams() {
 	upstream := chatUpstream(b, nil, nil)
 	h := startHouse(b.t, b.t.TempDir())
-	h.registerSource(b.t, chatContract("chat", upstream.URL))
+	h.inForce(b.t, chatContract("chat", upstream.URL))
 	client := caiov1connect.NewOrchestratorServiceClient(h.httpClient, h.url)
 	const n, workers = 2000, 16
 	call := func() error { return stream(b.t.Context(), client, h.token, func() {}) }
@@ -135,7 +135,7 @@ func (b *bench) openStreams() {
 	var upstreams, opened, failed atomic.Int64
 	upstream := chatUpstream(b, held, &upstreams)
 	h := startHouse(b.t, b.t.TempDir())
-	h.registerSource(b.t, chatContract("chat", upstream.URL))
+	h.inForce(b.t, chatContract("chat", upstream.URL))
 	idle := residentMB(b.t, h.cmd.Process.Pid)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)

@@ -153,11 +153,11 @@ func (h *house) traces(extra ...connect.ClientOption) caiov1connect.TraceService
 // register brings an echo service into force.
 func (h *house) register(t testing.TB, id, upstream string) {
 	t.Helper()
-	h.registerSource(t, echoContract(id, "1.0.0", upstream))
+	h.inForce(t, echoContract(id, "1.0.0", upstream))
 }
 
-// registerSource brings a contract into force.
-func (h *house) registerSource(t testing.TB, source []byte) {
+// inForce brings a contract into force.
+func (h *house) inForce(t testing.TB, source []byte) {
 	t.Helper()
 	_, err := h.registry().Register(context.Background(), connect.NewRequest(&caiov1.RegisterRequest{
 		Form: &caiov1.RegisterRequest_Source{Source: &caiov1.Source{Content: source}},
