@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters hostile
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -95,6 +95,9 @@ soak: build ## minutes: changes under load, plain and under -race; kill -9 and n
 	$(GO) test -tags soak -run TestReplayOfRandomDecisions -count=1 -v ./runtime/engine
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
+
+hostile: ## minutes: call every hostile guest 10,000 times beside a good one: nothing grows; print how long the good one waits
+	$(GO) test -run TestHostileGuestsLeaveNothingBehind -count=1 -v -timeout 60m ./runtime/adapter -tries 10000
 
 kills: ## minutes: kill -9 a process that writes to a store, 100 times: nothing acknowledged is missing
 	$(GO) test -run TestKilled -count=1 -v -timeout 40m ./runtime/store -kills 100
