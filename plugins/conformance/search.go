@@ -98,7 +98,7 @@ func tavilyWant(x *Exchange) (*Want, string, error) {
 		for i, r := range body.Results {
 			hit, _ := hits[i].(map[string]any)
 			if text, _ := hit["text"].(string); text != r.Content {
-				return fmt.Errorf("hit %d says %q, want %q", i, clip(text), clip(r.Content))
+				return fmt.Errorf("hit %d says %q, want %q", i, clipped(text), clipped(r.Content))
 			}
 			if score, _ := hit["score"].(float64); r.Score != nil && score != *r.Score {
 				return fmt.Errorf("hit %d has score %v, want %v", i, score, *r.Score)
