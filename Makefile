@@ -1,6 +1,6 @@
 # `make` lists the targets. CI runs nothing but these.
 .DEFAULT_GOAL := help
-.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters hostile
+.PHONY: help run test build generate lint bench bench-decision differential clean race check clients fsck-public tlog bench-trace soak kills powercut fuzz adapters hostile conformance
 
 GO      ?= go
 ADAPTERS = cmd/caio/shipped/adapters.wasm
@@ -43,6 +43,11 @@ $(SDK): $(SDKFILES)
 # What `caio contract template` prints.
 $(TEMPLATES): $(wildcard plugins/contracts/*.yaml)
 	@rm -rf $@ && mkdir -p $@ && cp plugins/contracts/*.yaml $@
+
+conformance: adapters ## minutes: play what providers were recorded to say to their adapters, then the same to the compiled module in the host
+	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && \
+	(cd plugins/conformance && $(GO) test -count=1 -run TestProviders . -args -cases $$dir) && \
+	{ $(GO) run ./cmd/caio adapter test plugins --cases $$dir > $$dir/said || { grep FAIL $$dir/said; exit 1; }; } && tail -1 $$dir/said
 
 generate: ## rebuild generated code
 	$(BUF) generate --template tools/buf.gen.yaml

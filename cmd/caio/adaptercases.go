@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -233,31 +234,41 @@ func (c *caseFile) rehearse(ctx context.Context, module *adapter.Module) (*dryRu
 	return shown, shown.fill(run, e)
 }
 
-// within tells where got lacks what want says: objects may have more fields than are wanted, all else must be the same.
+// within tells where got lacks what want says: objects, those in lists too, may have more fields than are wanted, all else must be the
+// same.
 func within(at string, got, want any) error {
-	fields, ok := want.(map[string]any)
-	if !ok {
+	switch want := want.(type) {
+	case map[string]any:
+		have, ok := got.(map[string]any)
+		if !ok {
+			break
+		}
+		var errs []error
+		for _, name := range slices.Sorted(maps.Keys(want)) {
+			errs = append(errs, within(at+"."+name, have[name], want[name]))
+		}
+		return errors.Join(errs...)
+	case []any:
+		have, ok := got.([]any)
+		if !ok || len(have) != len(want) {
+			break
+		}
+		var errs []error
+		for i := range want {
+			errs = append(errs, within(fmt.Sprintf("%s[%d]", at, i), have[i], want[i]))
+		}
+		return errors.Join(errs...)
+	case float64:
+		// Vectors are float32 in the normal form, whatever digits a provider wrote.
+		if have, ok := got.(float64); ok && (have == want || float32(have) == float32(want)) {
+			return nil
+		}
+	default:
 		if reflect.DeepEqual(got, want) {
 			return nil
 		}
-		return fmt.Errorf("%s is %s, want %s", orDot(at), compact(got), compact(want))
 	}
-	have, ok := got.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%s is %s, want %s", orDot(at), compact(got), compact(want))
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		errs = append(errs, within(at+"."+name, have[name], fields[name]))
-	}
-	return errors.Join(errs...)
-}
-
-func orDot(at string) string {
-	if at == "" {
-		return "."
-	}
-	return at
+	return fmt.Errorf("%s is %s, want %s", cmp.Or(at, "."), compact(got), compact(want))
 }
 
 func compact(v any) string {

@@ -124,6 +124,11 @@ func compatibleWant(x *Exchange) (*Want, string, error) {
 		return w, "", nil
 	case "images":
 		w.Pictures = len(c.Data)
+		for _, picture := range c.Data {
+			if strings.Contains(picture.Base64, "...") { // an example that leaves the picture out
+				return &Want{Fail: true, Message: "no base64"}, "", nil
+			}
+		}
 		return w, "", nil
 	case "transcription":
 		return wantTranscript(x, c)

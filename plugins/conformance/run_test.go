@@ -260,6 +260,7 @@ func (r *run) response(t *testing.T, x *Exchange, play adaptertest.Play, want *W
 			row.frames += out.Frames
 		}
 	}
+	r.writeCase(t, x, play, out)
 }
 
 func marshal(t *testing.T, v any) []byte {

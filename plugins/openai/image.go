@@ -116,6 +116,9 @@ func (s *state) drawn(body json.Value) (adapter.Reply, error) {
 		if p.URL != "" {
 			p.Data = "" // one of them is the source
 		}
+		if !normal.IsBase64(p.Data) {
+			return adapter.Reply{}, normal.Nonsense("has a picture whose b64_json is no base64")
+		}
 		if p.URL == "" && p.Data == "" {
 			return adapter.Reply{}, normal.Nonsense("has a picture with neither url nor b64_json")
 		}

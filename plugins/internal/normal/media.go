@@ -171,6 +171,19 @@ func Bytes(v json.Value) ([]byte, bool) {
 	return data, err == nil
 }
 
+// IsBase64 tells whether s is what the normal form takes for bytes: base64 of either alphabet, padded or not. It only looks, because
+// pictures are large.
+func IsBase64(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return len(s)%4 != 1
+}
+
 // AudioName returns a name for a file of that media type, such as "audio.wav": servers go by its ending.
 func AudioName(mediaType string) string {
 	_, kind, _ := strings.Cut(strings.ToLower(mediaType), "/")

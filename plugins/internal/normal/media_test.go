@@ -76,3 +76,11 @@ func TestAFileHasAnEndingByItsMediaType(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsBase64(t *testing.T) {
+	for s, want := range map[string]bool{"": true, "aGk=": true, "aGk": true, "a-_k": true, "...": false, "a": false, "aGk\n": false} {
+		if normal.IsBase64(s) != want {
+			t.Errorf("%q: %v", s, !want)
+		}
+	}
+}
