@@ -10,6 +10,7 @@ import (
 // pricing is what a contract asks for an execution. The zero value asks for nothing that is known.
 type pricing struct {
 	stated              bool // a cost is stated
+	byPiece             bool // characters, seconds or pieces have a price: how many there will be is not known before
 	currency            string
 	perRequest, in, out float64 // in, out: a token
 	most                float64 // tokens that the contract allows in an answer; NaN: it does not say
@@ -20,6 +21,7 @@ func newPricing(c *caiov1.Contract) pricing {
 	p := pricing{
 		stated:     cost != nil && cost.PerRequest != nil || token != nil && (token.In != nil || token.Out != nil),
 		currency:   cost.GetCurrency(),
+		byPiece:    cost.GetPerCharacter() > 0 || cost.GetPerSecond() > 0 || cost.GetPerUnit() > 0,
 		perRequest: cost.GetPerRequest(), in: token.GetIn(), out: token.GetOut(), most: math.NaN(),
 	}
 	if limits := c.GetConstraints(); limits != nil && limits.MaxTokensPerRequest != nil {
@@ -60,6 +62,10 @@ func newEffort(payload *caiov1.Payload) effort {
 // that float64 cannot hold is not known either: one absurd contract must not make a decision of all others unreadable.
 func (p *pricing) estimate(e *effort) proof.Price {
 	price := proof.Price{Currency: p.currency}
+	if p.byPiece {
+		price.Unknown = "the contract states a price of characters, seconds or pieces, and nobody knows yet how many there will be"
+		return price
+	}
 	if !p.stated {
 		price.Unknown = "the contract states no cost"
 		return price

@@ -225,7 +225,7 @@ func (x *execution) done(raw []byte) (*caiov1.Result, error) {
 	if err := schema.ParseJSON(raw, result); err != nil {
 		return nil, broken(err, "service %s: its adapter returned something else than a result: %v", x.service.id, err)
 	}
-	if u := result.GetUsage(); u.GetInputTokens() < 0 || u.GetOutputTokens() < 0 {
+	if u := result.GetUsage(); min(u.GetInputTokens(), u.GetOutputTokens(), u.GetCachedInputTokens(), u.GetCacheWriteTokens(), u.GetReasoningTokens(), u.GetCharacters(), u.GetUnits()) < 0 || u.GetSeconds() < 0 {
 		return nil, broken(nil, "service %s: its adapter returned a negative usage", x.service.id)
 	}
 	return result, nil

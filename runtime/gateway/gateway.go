@@ -220,9 +220,6 @@ func (g *Gateway) Execute(ctx context.Context, call Call) (*Outcome, error) {
 		return out, x.explain(ctx, err)
 	}
 	out.Result = result
-	if price, known := cost(call.Contract.GetCost(), result.GetUsage()); known {
-		out.Observed.Cost = &price
-		out.Observed.Currency = call.Contract.GetCost().GetCurrency()
-	}
+	enterCost(out.Observed, call.Contract.GetCost(), result.GetUsage())
 	return out, nil
 }

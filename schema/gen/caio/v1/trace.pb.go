@@ -517,10 +517,7 @@ type Observed struct {
 	Currency string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Who says what it cost: "contract" (its prices and the usage), "provider" (its own account, where the contract's prices
 	// say nothing). Empty: nobody.
-	CostSource string `protobuf:"bytes,6,opt,name=cost_source,json=costSource,proto3" json:"cost_source,omitempty"`
-	// What was consumed by an execution that failed or was broken off, as far as the adapter knew. Absent: it succeeded, or it
-	// is not known.
-	Usage         *Usage `protobuf:"bytes,7,opt,name=usage,proto3" json:"usage,omitempty"`
+	CostSource    string `protobuf:"bytes,6,opt,name=cost_source,json=costSource,proto3" json:"cost_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -595,13 +592,6 @@ func (x *Observed) GetCostSource() string {
 		return x.CostSource
 	}
 	return ""
-}
-
-func (x *Observed) GetUsage() *Usage {
-	if x != nil {
-		return x.Usage
-	}
-	return nil
 }
 
 // Violation is a guarantee that an execution broke.
@@ -1734,7 +1724,7 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\n" +
 	"violations\x18\x06 \x03(\v2\x12.caio.v1.ViolationR\n" +
 	"violations\x12%\n" +
-	"\x0eadapter_digest\x18\a \x01(\tR\radapterDigest\"\xe5\x01\n" +
+	"\x0eadapter_digest\x18\a \x01(\tR\radapterDigest\"\xbf\x01\n" +
 	"\bObserved\x12\x1d\n" +
 	"\n" +
 	"latency_ms\x18\x01 \x01(\x01R\tlatencyMs\x12\x14\n" +
@@ -1744,8 +1734,7 @@ const file_caio_v1_trace_proto_rawDesc = "" +
 	"\x04cost\x18\x04 \x01(\x01H\x00R\x04cost\x88\x01\x01\x12\x1a\n" +
 	"\bcurrency\x18\x05 \x01(\tR\bcurrency\x12\x1f\n" +
 	"\vcost_source\x18\x06 \x01(\tR\n" +
-	"costSource\x12$\n" +
-	"\x05usage\x18\a \x01(\v2\x0e.caio.v1.UsageR\x05usageB\a\n" +
+	"costSourceB\a\n" +
 	"\x05_cost\"P\n" +
 	"\tViolation\x12'\n" +
 	"\x06reason\x18\x01 \x01(\v2\x0f.caio.v1.ReasonR\x06reason\x12\x1a\n" +
@@ -1888,8 +1877,7 @@ var file_caio_v1_trace_proto_goTypes = []any{
 	(*Intent)(nil),                     // 30: caio.v1.Intent
 	(*Result)(nil),                     // 31: caio.v1.Result
 	(*Principal)(nil),                  // 32: caio.v1.Principal
-	(*Usage)(nil),                      // 33: caio.v1.Usage
-	(*Reason)(nil),                     // 34: caio.v1.Reason
+	(*Reason)(nil),                     // 33: caio.v1.Reason
 }
 var file_caio_v1_trace_proto_depIdxs = []int32{
 	24, // 0: caio.v1.Trace.time:type_name -> google.protobuf.Timestamp
@@ -1909,37 +1897,36 @@ var file_caio_v1_trace_proto_depIdxs = []int32{
 	5,  // 14: caio.v1.Attempt.observed:type_name -> caio.v1.Observed
 	27, // 15: caio.v1.Attempt.error:type_name -> caio.v1.Error
 	6,  // 16: caio.v1.Attempt.violations:type_name -> caio.v1.Violation
-	33, // 17: caio.v1.Observed.usage:type_name -> caio.v1.Usage
-	34, // 18: caio.v1.Violation.reason:type_name -> caio.v1.Reason
-	0,  // 19: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
-	8,  // 20: caio.v1.Bundle.log:type_name -> caio.v1.LogProof
-	10, // 21: caio.v1.Bundle.snapshot:type_name -> caio.v1.Snapshot
-	11, // 22: caio.v1.Snapshot.contracts:type_name -> caio.v1.ContractFile
-	22, // 23: caio.v1.Snapshot.policies:type_name -> caio.v1.Snapshot.PoliciesEntry
-	23, // 24: caio.v1.Snapshot.adapters:type_name -> caio.v1.Snapshot.AdaptersEntry
-	20, // 25: caio.v1.TraceServiceWatchRequest.filter:type_name -> caio.v1.TraceServiceListRequest
-	7,  // 26: caio.v1.TraceServiceWatchResponse.trace:type_name -> caio.v1.StoredTrace
-	9,  // 27: caio.v1.TraceServiceBundleResponse.bundle:type_name -> caio.v1.Bundle
-	24, // 28: caio.v1.TraceServiceEraseRequest.before:type_name -> google.protobuf.Timestamp
-	7,  // 29: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
-	24, // 30: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
-	24, // 31: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
-	7,  // 32: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
-	18, // 33: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
-	20, // 34: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
-	12, // 35: caio.v1.TraceService.Watch:input_type -> caio.v1.TraceServiceWatchRequest
-	14, // 36: caio.v1.TraceService.Bundle:input_type -> caio.v1.TraceServiceBundleRequest
-	16, // 37: caio.v1.TraceService.Erase:input_type -> caio.v1.TraceServiceEraseRequest
-	19, // 38: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
-	21, // 39: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
-	13, // 40: caio.v1.TraceService.Watch:output_type -> caio.v1.TraceServiceWatchResponse
-	15, // 41: caio.v1.TraceService.Bundle:output_type -> caio.v1.TraceServiceBundleResponse
-	17, // 42: caio.v1.TraceService.Erase:output_type -> caio.v1.TraceServiceEraseResponse
-	38, // [38:43] is the sub-list for method output_type
-	33, // [33:38] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	33, // 17: caio.v1.Violation.reason:type_name -> caio.v1.Reason
+	0,  // 18: caio.v1.StoredTrace.trace:type_name -> caio.v1.Trace
+	8,  // 19: caio.v1.Bundle.log:type_name -> caio.v1.LogProof
+	10, // 20: caio.v1.Bundle.snapshot:type_name -> caio.v1.Snapshot
+	11, // 21: caio.v1.Snapshot.contracts:type_name -> caio.v1.ContractFile
+	22, // 22: caio.v1.Snapshot.policies:type_name -> caio.v1.Snapshot.PoliciesEntry
+	23, // 23: caio.v1.Snapshot.adapters:type_name -> caio.v1.Snapshot.AdaptersEntry
+	20, // 24: caio.v1.TraceServiceWatchRequest.filter:type_name -> caio.v1.TraceServiceListRequest
+	7,  // 25: caio.v1.TraceServiceWatchResponse.trace:type_name -> caio.v1.StoredTrace
+	9,  // 26: caio.v1.TraceServiceBundleResponse.bundle:type_name -> caio.v1.Bundle
+	24, // 27: caio.v1.TraceServiceEraseRequest.before:type_name -> google.protobuf.Timestamp
+	7,  // 28: caio.v1.TraceServiceGetResponse.trace:type_name -> caio.v1.StoredTrace
+	24, // 29: caio.v1.TraceServiceListRequest.since:type_name -> google.protobuf.Timestamp
+	24, // 30: caio.v1.TraceServiceListRequest.until:type_name -> google.protobuf.Timestamp
+	7,  // 31: caio.v1.TraceServiceListResponse.traces:type_name -> caio.v1.StoredTrace
+	18, // 32: caio.v1.TraceService.Get:input_type -> caio.v1.TraceServiceGetRequest
+	20, // 33: caio.v1.TraceService.List:input_type -> caio.v1.TraceServiceListRequest
+	12, // 34: caio.v1.TraceService.Watch:input_type -> caio.v1.TraceServiceWatchRequest
+	14, // 35: caio.v1.TraceService.Bundle:input_type -> caio.v1.TraceServiceBundleRequest
+	16, // 36: caio.v1.TraceService.Erase:input_type -> caio.v1.TraceServiceEraseRequest
+	19, // 37: caio.v1.TraceService.Get:output_type -> caio.v1.TraceServiceGetResponse
+	21, // 38: caio.v1.TraceService.List:output_type -> caio.v1.TraceServiceListResponse
+	13, // 39: caio.v1.TraceService.Watch:output_type -> caio.v1.TraceServiceWatchResponse
+	15, // 40: caio.v1.TraceService.Bundle:output_type -> caio.v1.TraceServiceBundleResponse
+	17, // 41: caio.v1.TraceService.Erase:output_type -> caio.v1.TraceServiceEraseResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_caio_v1_trace_proto_init() }
