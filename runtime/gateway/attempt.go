@@ -92,6 +92,9 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 		a.err = err
 		return a
 	}
+	if n == 1 {
+		x.service.retries.earn()
+	}
 	t := newTry(ctx, x.service.timeout)
 	resp, taken, err := x.send(t.ctx, r)
 	if err == nil {
@@ -107,9 +110,8 @@ func (x *execution) try(ctx context.Context, r *request, n int) *attempt {
 	}
 	t.end()
 	x.report(ctx, p, a, time.Since(t.began))
-	if a.again = a.worthRepeating(r.idempotent(), taken); a.again {
-		a.again = a.schedule(ctx, n, &x.gateway.options)
-	}
+	a.again = n < x.gateway.options.MaxAttempts && a.worthRepeating(r.idempotent(), taken) &&
+		a.schedule(ctx, n, &x.gateway.options) && x.service.retries.spend()
 	return a
 }
 

@@ -10,6 +10,7 @@
 //     for, follow no redirect to another host, and appear in no error.
 //   - A call that may have been processed is not made twice: what is not idempotent is tried again only when it cannot
 //     have been (the connection was not made, 429, 503). It carries an Idempotency-Key for upstreams that know it.
+//   - Retries are at most a fifth of a service's calls, and ten more.
 //   - A stream that breaks off is an error, never a clean end.
 //   - Nothing is held while waiting: the adapter is called once per event and keeps its state in the bytes it returned.
 //   - An execution ends when its context does, and the upstream sees that.
@@ -52,6 +53,9 @@ type Options struct {
 	TryTimeout time.Duration
 	// MaxAttempts is how often one call is tried, the first included. 0: 3.
 	MaxAttempts int
+	// RetryShare is how many retries a service's calls earn, as a share of their number; ten may be saved up, and are there at
+	// the beginning. 0: 0.2.
+	RetryShare float64
 	// Backoff is the wait before the second try; it doubles from try to try up to 16 times its value and varies by a
 	// random half downwards. 0: 200 ms.
 	Backoff time.Duration
@@ -107,6 +111,9 @@ func (o Options) withDefaults() Options {
 	}
 	o.TryTimeout = or(o.TryTimeout, 60*time.Second)
 	o.MaxAttempts = or(o.MaxAttempts, 3)
+	if o.RetryShare <= 0 {
+		o.RetryShare = 0.2
+	}
 	o.Backoff = or(o.Backoff, 200*time.Millisecond)
 	o.MaxRetryAfter = or(o.MaxRetryAfter, 30*time.Second)
 	o.Breaker.Failures = or(o.Breaker.Failures, 5)

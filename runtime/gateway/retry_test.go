@@ -411,3 +411,47 @@ func TestChangedContractStartsAfreshAndAnEqualOneDoesNot(t *testing.T) {
 		}
 	})
 }
+
+// Of a service that always refuses, 200 calls bring what was saved up and a fifth of 200 as retries, not 400.
+func TestRetriesAreASmallShareOfCalls(t *testing.T) {
+	asked := 0
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	g := open(t, gateway.Options{Backoff: time.Nanosecond})
+	contract := contractAt(server.URL)
+	for range 200 {
+		_, e := execute(t.Context(), t, g, gateway.Call{Contract: contract, Adapter: caller(adapter.Action{URL: "/"})})
+		wantCode(t, e, gateway.CodeExecution, "429")
+	}
+	if asked < 200+40 || asked > 200+10+40 {
+		t.Errorf("%d calls for 200", asked)
+	}
+}
+
+// What is waited for is nothing to the provider once the caller has gone: it sees the connection close.
+func TestCancelingReachesTheProvider(t *testing.T) {
+	for framing, first := range map[string]string{"": "", "sse": "data: a\n\n"} {
+		came, gone := make(chan struct{}), make(chan time.Time, 1)
+		server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, first)
+			w.(http.Flusher).Flush()
+			close(came)
+			<-r.Context().Done()
+			gone <- time.Now()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var canceled time.Time
+		go func() {
+			<-came
+			canceled = time.Now()
+			cancel()
+		}()
+		_, e := execute(ctx, t, open(t, gateway.Options{}), gateway.Call{Contract: contractAt(server.URL), Adapter: caller(adapter.Action{URL: "/", Framing: framing})})
+		wantCode(t, e, gateway.CodeCanceled)
+		if took := (<-gone).Sub(canceled); took > 100*time.Millisecond {
+			t.Errorf("framing %q: the provider saw it after %s", framing, took)
+		}
+	}
+}

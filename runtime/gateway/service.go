@@ -36,6 +36,7 @@ type service struct {
 	start     []byte        // the contract as the guest sees it
 	timeout   time.Duration // of one try
 
+	retries  *budget
 	breaker  circuitbreaker.CircuitBreaker[any]
 	permits  bulkhead.Bulkhead[any] // nil: as many at once as there are
 	limit    int32
@@ -94,7 +95,7 @@ func newService(c *caiov1.Contract, o *Options) (*service, error) {
 		s.limit, s.maxQueue = max(0, constraints.GetMaxConcurrentRequests()), int32(o.MaxQueue)
 		s.permits = bulkhead.New[any](uint(s.limit))
 	}
-	s.breaker = newBreaker(s.id, o)
+	s.breaker, s.retries = newBreaker(s.id, o), newBudget(o.RetryShare)
 	return s, nil
 }
 
