@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -130,6 +131,9 @@ func (d *dryRun) run(ctx context.Context, stdin io.Reader) (shown *dryRunShown, 
 	call.Adapter = a
 	run, err := gateway.Rehearse(ctx, call, answers...)
 	shown = &dryRunShown{ServiceID: c.ID(), Stream: call.Stream, Adapter: dryRunAdapter{a.Name(), a.Info().Version, a.Digest()}, Events: []json.RawMessage{}}
+	if secret := named.GetAuth().GetSecret(); secret != "" {
+		shown.secret = "<secret " + secret + ">"
+	}
 	var e *gateway.Error
 	if err != nil && !errors.As(err, &e) {
 		return nil, false, failed(err)
@@ -171,6 +175,8 @@ type dryRunShown struct {
 	Result    json.RawMessage   `json:"result"`
 	Cost      *dryRunCost       `json:"cost"`
 	Error     *dryRunError      `json:"error"`
+
+	secret string // its placeholder; empty: nothing is signed
 }
 
 type dryRunAdapter struct {
@@ -209,6 +215,8 @@ func (s *dryRunShown) fill(run *gateway.DryRun, e *gateway.Error) error {
 		if err != nil {
 			return err
 		}
+		// In a query the placeholder is escaped; for scripts it shall look the same everywhere.
+		shown.URL = strings.ReplaceAll(shown.URL, url.QueryEscape(s.secret), s.secret)
 		if i == 0 {
 			s.Request = shown
 		} else {
