@@ -103,7 +103,6 @@ func TestNestingIsBounded(t *testing.T) {
 	parse(t, deep)
 }
 
-// FuzzParse holds the package equal to encoding/json: what is JSON, what it says, and what is written of it.
 func TestEscapedNamesAreFound(t *testing.T) {
 	v, err := json.Parse([]byte(`{"a\\n":1,"\u0061b":2,"a\"":3,"":4,"ab":5}`))
 	if err != nil {
@@ -116,6 +115,7 @@ func TestEscapedNamesAreFound(t *testing.T) {
 	}
 }
 
+// FuzzParse holds the package equal to encoding/json: what is JSON, what it says, and what is written of it.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-2.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud800 \\ \/ \b\f\n\r\t"],"b":{}}`, ` [ ] `, `0`, `-`, `01`, `1.`, `1e`, `"`,

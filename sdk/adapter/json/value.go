@@ -99,7 +99,7 @@ func (v Value) Get(key string) Value {
 
 // is tells whether name, as it stands in a text between its quotes, is key.
 func is(name []byte, key string) bool {
-	if string(name) == key {
+	if string(name) == key && strings.IndexByte(key, '\\') < 0 {
 		return true
 	}
 	if len(name) <= len(key) { // what is escaped is longer
