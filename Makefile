@@ -96,10 +96,13 @@ tlog:
 	cd tools/tlog && $(GO) build -trimpath -o ../../bin/tlog .
 
 soak: build ## minutes: changes under load, plain and under -race; kill -9 and nothing is lost; 1,000 starts decide alike; 1,000 random decisions replay
-	$(GO) test -tags soak -run TestSoak -count=1 -v -timeout 20m ./cmd/caio
+	$(GO) test -tags soak -run TestSoak -skip TestSoakFaults -count=1 -v -timeout 20m ./cmd/caio
 	$(GO) test -tags soak -run TestReplayOfRandomDecisions -count=1 -v ./runtime/engine
 	$(GO) build -race -o bin/caio-race ./cmd/caio
 	$(GO) test -tags soak -run TestSoakChangesUnderLoad -count=1 -v -timeout 20m ./cmd/caio -caio $(CURDIR)/bin/caio-race -rate 20 -changes 100
+
+faults: build ## minutes: 500 requests a second over upstreams that fail in every way: each ends in an answer or a code, nothing is left
+	$(GO) test -tags soak -run TestSoakFaults -count=1 -v -timeout 30m ./cmd/caio
 
 hostile: ## minutes: call every hostile guest 10,000 times beside a good one: nothing grows; print how long the good one waits
 	$(GO) test -run TestHostileGuestsLeaveNothingBehind -count=1 -v -timeout 60m ./runtime/adapter -tries 10000

@@ -327,22 +327,3 @@ func cpuOf(t *testing.T, pid int) float64 {
 	}
 	return ticks / 100 // USER_HZ is 100 on every Linux
 }
-
-// residentMB returns pid's resident memory.
-func residentMB(t *testing.T, pid int) float64 {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb / 1024
-		}
-	}
-	t.Fatal("no VmRSS")
-	return 0
-}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -208,4 +210,42 @@ func freeAddr(t testing.TB) string {
 // object returns {key: value}.
 func object(key, value string) *structpb.Struct {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{key: structpb.NewStringValue(value)}}
+}
+
+// said returns the code and the message of err; empty for none.
+func said(err error) (code, message string) {
+	var ce *connect.Error
+	if !errors.As(err, &ce) {
+		if err != nil {
+			return "no connect error", err.Error()
+		}
+		return "", ""
+	}
+	for _, d := range ce.Details() {
+		if v, err := d.Value(); err == nil {
+			if e, ok := v.(*caiov1.Error); ok {
+				code = e.GetCode()
+			}
+		}
+	}
+	return code, ce.Message()
+}
+
+// residentMB returns pid's resident memory.
+func residentMB(t *testing.T, pid int) float64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
 }

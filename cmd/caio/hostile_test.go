@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -123,25 +122,6 @@ func goodRequests(t *testing.T, h *house) (end func() int64) {
 		}
 	})
 	return func() int64 { stop(); running.Wait(); return served.Load() }
-}
-
-// said returns the code and the message of err; empty for none.
-func said(err error) (code, message string) {
-	var ce *connect.Error
-	if !errors.As(err, &ce) {
-		if err != nil {
-			return "no connect error", err.Error()
-		}
-		return "", ""
-	}
-	for _, d := range ce.Details() {
-		if v, err := d.Value(); err == nil {
-			if e, ok := v.(*caiov1.Error); ok {
-				code = e.GetCode()
-			}
-		}
-	}
-	return code, ce.Message()
 }
 
 func (h *house) registerSource(source string) (code, message string) {
