@@ -82,7 +82,7 @@ check: build ## what CI runs beside the tests: lint, generated code is current, 
 	bin/tour -caio bin/caio -once -data "$$(mktemp -d)"
 
 race: adapters ## run all tests under the race detector; those of the recordings run nothing side by side
-	@for m in $(filter-out plugins/conformance,$(MODULES)); do (cd $$m && $(GO) test -race -timeout 30m ./...) || exit 1; done
+	@for m in $(filter-out plugins/conformance,$(MODULES)); do (cd $$m && $(GO) test -race -timeout 60m ./...) || exit 1; done
 
 clients: build ## call a running server with curl, grpcurl, buf curl and gRPC-Web
 	$(GO) test -tags clients -run TestClients -count=1 -v ./cmd/caio

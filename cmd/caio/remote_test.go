@@ -53,7 +53,8 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 		(*end)()
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
+	cache := filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "adapters")
+	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--data", ts.MkAbs("data"), "--adapter-cache", cache}, args...)
 	logs, writer := io.Pipe()
 	code := make(chan int, 1)
 	go func() {

@@ -24,6 +24,7 @@ func runScripts(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	goCache := strings.TrimSpace(string(cache))
+	userCache := t.TempDir() // so that the shipped adapters are compiled once
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		UpdateScripts:       *update,
@@ -38,6 +39,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("REPO", repository)
 			env.Setenv("GOCACHE", goCache) // scripts that compile adapters share it, and fetch nothing
 			env.Setenv("GOPROXY", "off")
+			env.Setenv("XDG_CACHE_HOME", userCache)
 			env.Values[serverKey{}] = new(func())
 			return nil
 		},

@@ -35,6 +35,7 @@ type serveOptions struct {
 	jwks, issuer, audience       string
 	insecureDev, allowUntraced   bool
 	origins, witnesses           []string
+	adapterCache                 string
 	adapterKeys                  []string
 	maxBody                      int
 	grace, halfLife              time.Duration
@@ -89,6 +90,7 @@ In force are the policies of --policies and --policy-overlay; without these flag
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:7400", "address to listen on; port 0 picks a free one")
 	f.StringVar(&o.data, "data", ".caio", "directory of the registry, the traces and the compile cache")
+	f.StringVar(&o.adapterCache, "adapter-cache", "", "directory of compiled adapters, which the servers of one user may share (default cache in --data)")
 	f.StringVar(&o.plugins, "plugins", "", "directory of further adapters (*.wasm)")
 	f.StringVar(&o.secrets, "secrets", "", `JSON file of secrets: {"NAME": {"value": "..." or {...}, "hosts": ["api.example.com"]}}`)
 	f.StringVar(&o.jwks, "jwks", "", "JWKS file with the public keys that sign callers' tokens")
@@ -343,7 +345,10 @@ func (o *serveOptions) adapters(ctx context.Context, st *store.Store, log *slog.
 	if err != nil {
 		return engine.Installed{}, err
 	}
-	cache := filepath.Join(o.data, "cache")
+	cache := o.adapterCache
+	if cache == "" {
+		cache = filepath.Join(o.data, "cache")
+	}
 	command, err := trial(cache)
 	if err != nil {
 		return engine.Installed{}, err
