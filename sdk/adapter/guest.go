@@ -25,10 +25,11 @@ func alloc(size int32) unsafe.Pointer {
 	if size < 0 {
 		return nil
 	}
+	size = max(size, 1) // there is an address even for nothing
 	if cap(in) < int(size) || cap(in) > keep {
 		in = make([]byte, max(int(size), 4096))
 	}
-	in = in[:max(size, 1)]
+	in = in[:size]
 	return unsafe.Pointer(unsafe.SliceData(in))
 }
 
